@@ -163,7 +163,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // once sends one attempt under its own deadline, which also covers the reading of the body.
 func (t *transport) once(req *http.Request, attempt int) (*http.Response, error) {
-	ctx, cancel := context.WithTimeoutCause(req.Context(), t.net.timeout, fmt.Errorf("no answer within %s", t.net.timeout))
+	ctx, cancel := context.WithTimeoutCause(req.Context(), t.net.timeout, noAnswer{t.net.timeout})
 	r := req.Clone(ctx)
 	if attempt > 1 && req.GetBody != nil {
 		body, err := req.GetBody()
@@ -187,6 +187,13 @@ func (t *transport) once(req *http.Request, attempt int) (*http.Response, error)
 	resp.Body = &body{ReadCloser: resp.Body, cancel: cancel}
 	return resp, nil
 }
+
+// noAnswer is a deadline that passed, in words.
+type noAnswer struct{ within time.Duration }
+
+func (n noAnswer) Error() string { return fmt.Sprintf("no answer within %s", n.within) }
+
+func (noAnswer) Unwrap() error { return context.DeadlineExceeded }
 
 type body struct {
 	io.ReadCloser

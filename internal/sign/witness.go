@@ -1,8 +1,10 @@
 package sign
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
@@ -58,6 +60,7 @@ func (w *Witness) Finish(ctx context.Context, e *Envelope) (bundle []byte, got *
 	entries := make([]*protorekor.TransparencyLogEntry, len(w.logs))
 	fails := make([]error, len(tokens)+len(entries))
 	if missing := len(vm.GetTimestampVerificationData().GetRfc3161Timestamps()) < len(tokens); missing {
+		vm.TimestampVerificationData = nil
 		for i, url := range w.timestamps {
 			wg.Go(func() {
 				token, err := timestamp(ctx, w.network, url, signed.signature())
@@ -96,7 +99,10 @@ func keep(vm *protobundle.VerificationMaterial, tokens []*protocommon.RFC3161Sig
 		}
 	}
 	for _, entry := range entries {
-		if entry != nil {
+		sameLog := func(e *protorekor.TransparencyLogEntry) bool {
+			return bytes.Equal(e.GetLogId().GetKeyId(), entry.GetLogId().GetKeyId())
+		}
+		if entry != nil && !slices.ContainsFunc(vm.TlogEntries, sameLog) {
 			vm.TlogEntries = append(vm.TlogEntries, entry)
 		}
 	}
