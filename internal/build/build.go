@@ -66,13 +66,14 @@ type Definition struct {
 	URI string
 	// Commit is the commit the definition was taken from.
 	Commit string
-	// Text is the definition's content where the checkout holds it at that commit, else nil.
+	// Text is the workspace's copy of the definition where the checkout is at that
+	// commit, else nil. Nothing proves that the step before left it unchanged.
 	Text []byte
 }
 
 // Run is one run of the pipeline, and the step in it.
 type Run struct {
-	// ID tells the run from every other of the same server; Number is the count
+	// ID tells the run from every other of the same pipeline; Number is the count
 	// people see; Attempt counts re-runs of the same run from "1".
 	ID, Number, Attempt string
 	// URI is the page of the run; InvocationURI names the run and attempt as a

@@ -1,0 +1,320 @@
+package ci
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pipeseal/pipeseal/internal/build"
+	"github.com/pipeseal/pipeseal/internal/fault"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// environment is a CI's documented variables, some of them secret, with changes.
+func environment(t *testing.T, ci string, changes ...string) map[string]string {
+	t.Helper()
+	vars := map[string]string{}
+	if ci != "generic" {
+		data, err := os.ReadFile(filepath.Join("testdata", ci+".env"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(data)) {
+			k, v, _ := strings.Cut(strings.TrimRight(line, "\n"), "=")
+			vars[k] = v
+		}
+	}
+	for _, c := range changes {
+		k, v, _ := strings.Cut(c, "=")
+		vars[k] = v
+	}
+	return vars
+}
+
+func getenv(vars map[string]string) func(string) string {
+	return func(k string) string { return vars[k] }
+}
+
+// payload is a CI's documented token payload, numbers as json.Number.
+func payload(t *testing.T, ci string) map[string]any {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", ci+".claims.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	var c map[string]any
+	if err := d.Decode(&c); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+var described = Generic{
+	Source:     "git@git.example.com:acme/app.git",
+	Commit:     "4B825DC642CB6EB9A060E54BF8D69288FBEE4904",
+	Ref:        "refs/tags/v1.2.0",
+	Pipeline:   "nightly",
+	Definition: ".ci/nightly.yml",
+	RunID:      "2025-11-21.3",
+	RunURL:     "https://ci.example.com/runs/2025-11-21.3",
+	BuilderID:  "https://ci.example.com/builders/linux",
+}
+
+func TestGolden(t *testing.T) {
+	for _, tc := range []struct {
+		name, ci string
+		token    bool
+		generic  Generic
+	}{
+		{"github", "github", true, Generic{}},
+		{"github-no-token", "github", false, Generic{}},
+		{"gitlab", "gitlab", true, Generic{}},
+		{"gitlab-no-token", "gitlab", false, Generic{}},
+		{"jenkins", "jenkins", true, Generic{Definition: "Jenkinsfile"}},
+		{"generic", "generic", false, described},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b, err := Detect(Options{Getenv: getenv(environment(t, tc.ci)), Dir: t.TempDir(), Generic: tc.generic})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var c map[string]any
+			if tc.token {
+				c = payload(t, tc.ci)
+			}
+			b, err = Confirm(b, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := encode(t, b)
+			if strings.Contains(string(got), "hidden") {
+				t.Errorf("a secret is in the build:\n%s", got)
+			}
+			golden := filepath.Join("testdata", tc.name+".build.json")
+			if *update {
+				if err := os.WriteFile(golden, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(string(want), string(got)); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+		})
+	}
+}
+
+func encode(t *testing.T, b build.Build) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	e := json.NewEncoder(&buf)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(b); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+func TestChooseCI(t *testing.T) {
+	for _, tc := range []struct {
+		name, ci string
+		vars     map[string]string
+		want     string
+	}{
+		{"github before jenkins", "", map[string]string{"GITHUB_ACTIONS": "true", "JENKINS_URL": "https://j.example.com/"}, "github"},
+		{"gitlab", "", map[string]string{"GITLAB_CI": "true"}, "gitlab"},
+		{"jenkins by any URL", "", map[string]string{"JENKINS_URL": "https://j.example.com/"}, "jenkins"},
+		{"a value that is not true", "", map[string]string{"GITHUB_ACTIONS": "false"}, "generic"},
+		{"nothing", "", nil, "generic"},
+		{"generic anywhere", "generic", map[string]string{"GITHUB_ACTIONS": "true"}, "generic"},
+		{"named the second of two", "jenkins", map[string]string{"GITHUB_ACTIONS": "true", "JENKINS_URL": "https://j.example.com/"}, "jenkins"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s, err := find(tc.ci, getenv(tc.vars))
+			if err != nil || s.name != tc.want {
+				t.Errorf("got %q, %v; want %q", s.name, err, tc.want)
+			}
+		})
+	}
+}
+
+func TestRefuseCI(t *testing.T) {
+	github := map[string]string{"GITHUB_ACTIONS": "true"}
+	refused(t, Options{CI: "gitlab", Getenv: getenv(github)}, "--ci is gitlab", "that of github", "GITLAB_CI")
+	refused(t, Options{CI: "travis", Getenv: getenv(github)}, `"travis"`, "that of github")
+	refused(t, Options{CI: "x\n::set-output name=a::b", Getenv: getenv(github)}, "unknown")
+}
+
+// refused tells that Detect refuses as a matter of usage, with a hint, in printable
+// text that holds all of the words.
+func refused(t *testing.T, o Options, words ...string) {
+	t.Helper()
+	_, err := Detect(o)
+	refusal(t, err, words...)
+}
+
+func refusal(t *testing.T, err error, words ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("accepted; want a refusal with %q", words)
+	}
+	if fault.KindOf(err) != fault.Usage {
+		t.Errorf("kind %v of %v", fault.KindOf(err), err)
+	}
+	if fault.HintOf(err) == "" {
+		t.Errorf("no hint: %v", err)
+	}
+	for _, w := range words {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("%q does not say %q", err, w)
+		}
+	}
+	for _, s := range []string{err.Error(), fault.HintOf(err)} {
+		if len(s) > 2000 || strings.ContainsAny(s, "\n\r\x00\x1b") || strings.Contains(s, "::set-output") || strings.Contains(s, "hidden") {
+			t.Errorf("unsafe to print: %.300q", s)
+		}
+	}
+}
+
+// TestHostileVariables gives every variable of every CI values that no CI sets.
+func TestHostileVariables(t *testing.T) {
+	for _, ci := range []string{"github", "gitlab", "jenkins"} {
+		for _, s := range systems() {
+			if s.name != ci {
+				continue
+			}
+			variables := map[string]bool{}
+			for _, f := range s.facts {
+				if f.variable != "" {
+					variables[f.variable] = true
+				}
+			}
+			for v := range variables {
+				for name, hostile := range map[string]string{
+					"newline": "main\n::set-output name=x::y",
+					"NUL":     "ma\x00in",
+					"escape":  "\x1b[2J",
+					"1 MB":    strings.Repeat("a", 1<<20),
+					"binary":  "\xff\xfe",
+				} {
+					t.Run(ci+"/"+v+"/"+name, func(t *testing.T) {
+						if v == "CI_CONFIG_PATH" && name == "1 MB" {
+							hostile = strings.Repeat("a/", 1<<19)
+						}
+						refused(t, Options{Getenv: getenv(environment(t, ci, v+"="+hostile)), Dir: t.TempDir()}, v)
+					})
+				}
+			}
+		}
+	}
+}
+
+// TestHostileNames keeps a name that is legal and looks like a command as it stands: it
+// is made safe where it is printed, not where it is signed.
+func TestHostileNames(t *testing.T) {
+	name := "::set-output name=x::y <b>&"
+	b, err := Detect(Options{Getenv: getenv(environment(t, "github", "GITHUB_WORKFLOW="+name)), Dir: t.TempDir(), Step: "a/b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Definition.Name != name || b.Run.Step != "a/b" {
+		t.Errorf("got %q, %q", b.Definition.Name, b.Run.Step)
+	}
+	_, err = Confirm(b, map[string]any{"workflow": "::set-output name=z::y"})
+	refusal(t, err, "workflow", "GITHUB_WORKFLOW")
+}
+
+func TestRefuseVariables(t *testing.T) {
+	for _, tc := range []struct{ ci, set string }{
+		{"github", "GITHUB_SHA=main"},
+		{"github", "GITHUB_SHA="},
+		{"github", "GITHUB_RUN_ID="},
+		{"github", "GITHUB_REPOSITORY=../../etc"},
+		{"github", "GITHUB_REPOSITORY=acme/app?x=1"},
+		{"github", "GITHUB_REF=refs/heads/../x"},
+		{"github", "GITHUB_REF=main"},
+		{"github", "GITHUB_SERVER_URL=https://user:hidden@github.com"},
+		{"github", "GITHUB_SERVER_URL=javascript:alert(1)"},
+		{"github", "GITHUB_WORKFLOW_REF=acme/app/../../x@refs/heads/main"},
+		{"github", "GITHUB_WORKFLOW_REF=acme/app"},
+		{"github", "GITHUB_RUN_ATTEMPT=two"},
+		{"gitlab", "CI_COMMIT_REF_NAME=a..b"},
+		{"gitlab", "CI_JOB_ID=-1"},
+		{"gitlab", "CI_PIPELINE_URL=file:///etc/passwd"},
+		{"jenkins", "BRANCH_NAME=a b"},
+		{"jenkins", "TAG_NAME=a\tb"},
+		{"jenkins", "BUILD_NUMBER=1e3"},
+	} {
+		t.Run(tc.set, func(t *testing.T) {
+			name, _, _ := strings.Cut(tc.set, "=")
+			refused(t, Options{Getenv: getenv(environment(t, tc.ci, tc.set)), Dir: t.TempDir()}, name)
+		})
+	}
+}
+
+func TestFlags(t *testing.T) {
+	b, err := Detect(Options{Getenv: getenv(environment(t, "jenkins", "GIT_URL=", "GIT_COMMIT=", "BRANCH_NAME=", "GIT_BRANCH=")), Dir: t.TempDir(),
+		Generic: Generic{Source: described.Source, Commit: described.Commit, Ref: "refs/heads/main", RunID: "42"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Source.URI != "https://git.example.com/acme/app" || b.Source.Commit != strings.ToLower(described.Commit) || b.Source.Ref != "refs/heads/main" {
+		t.Errorf("got %+v", b.Source)
+	}
+	github := environment(t, "github")
+	for _, tc := range []struct {
+		g     Generic
+		words []string
+	}{
+		{Generic{Commit: described.Commit}, []string{"--commit", "GITHUB_SHA", "ffac537e6cbbf934b08745a378932722df287a53"}},
+		{Generic{Source: "https://github.com/acme/other"}, []string{"--source", "GITHUB_REPOSITORY"}},
+		{Generic{Ref: "refs/heads/other"}, []string{"--ref", "GITHUB_REF"}},
+		{Generic{Definition: "other.yml"}, []string{"--definition", "GITHUB_WORKFLOW_REF"}},
+		{Generic{Attempt: "7"}, []string{"--attempt", "GITHUB_RUN_ATTEMPT"}},
+		{Generic{RunURL: "https://github.com/other"}, []string{"--run-url", "GITHUB_RUN_ID"}},
+		{Generic{Pipeline: "Other"}, []string{"--pipeline", "GITHUB_WORKFLOW"}},
+		{Generic{RunID: "1"}, []string{"--run-id", "GITHUB_RUN_ID"}},
+		{Generic{Ref: "main"}, []string{"--ref", "refs/heads/main"}},
+		{Generic{Source: "app"}, []string{"--source"}},
+		{Generic{Commit: "ffac537"}, []string{"--commit"}},
+		{Generic{Definition: "../x"}, []string{"--definition"}},
+		{Generic{BuilderID: "me"}, []string{"--builder-id"}},
+	} {
+		refused(t, Options{Getenv: getenv(github), Dir: t.TempDir(), Generic: tc.g}, tc.words...)
+	}
+	refused(t, Options{Getenv: getenv(environment(t, "jenkins")), Dir: t.TempDir(), Generic: Generic{BuilderID: "https://other.example.com"}}, "--builder-id", "JENKINS_URL")
+	refused(t, Options{Getenv: getenv(github), Dir: t.TempDir(), Step: "a\nb"}, "--step")
+}
+
+func TestStep(t *testing.T) {
+	for _, tc := range []struct {
+		ci, set, step, want string
+	}{
+		{"github", "", "", "build"},
+		{"github", "", "build-2", "build-2"},
+		{"gitlab", "", "", "build: [amd64]"},
+		{"jenkins", "", "", "Build"},
+		{"jenkins", "STAGE_NAME=", "", "build"},
+	} {
+		b, err := Detect(Options{Getenv: getenv(environment(t, tc.ci, tc.set)), Dir: t.TempDir(), Step: tc.step})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err = Confirm(b, payload(t, tc.ci)); err != nil || b.Run.Step != tc.want {
+			t.Errorf("%+v: got %q, %v", tc, b.Run.Step, err)
+		}
+	}
+}
