@@ -1,0 +1,306 @@
+package idtoken
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pipeseal/pipeseal/internal/fault"
+	"github.com/pipeseal/pipeseal/internal/remote"
+)
+
+const (
+	requestToken = "very-secret-request-token"
+	signature    = "c2VjcmV0LXNpZ25hdHVyZQ"
+)
+
+var now = time.Date(2025, 11, 21, 7, 0, 0, 0, time.UTC)
+
+func b64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+
+func jwt(payload string) string {
+	return b64(`{"alg":"RS256","typ":"JWT"}`) + "." + b64(payload) + "." + signature
+}
+
+// token is a token that holds, with changes; nil takes a claim away.
+func token(changes map[string]any) string {
+	payload := map[string]any{
+		"iss": "https://token.actions.githubusercontent.com", "sub": "repo:acme/app:ref:refs/heads/main",
+		"aud": "sigstore", "exp": now.Add(5 * time.Minute).Unix(), "repository_id": json.Number("9007199254740993"),
+	}
+	for k, v := range changes {
+		payload[k] = v
+		if v == nil {
+			delete(payload, k)
+		}
+	}
+	b, err := json.Marshal(payload)
+	if err != nil {
+		panic(err)
+	}
+	return jwt(string(b))
+}
+
+func options(vars map[string]string) Options {
+	return Options{
+		Getenv:  func(k string) string { return vars[k] },
+		Network: remote.NewNetwork(remote.Options{Attempts: 2}),
+		Now:     now,
+	}
+}
+
+// refused tells that Get refuses with the kind, words and hint, and shows nothing of a secret.
+func refused(t *testing.T, o Options, kind fault.Kind, words ...string) {
+	t.Helper()
+	tok, err := Get(context.Background(), o)
+	if err == nil {
+		t.Fatalf("accepted %v; want a refusal with %q", tok, words)
+	}
+	text := err.Error() + "\n" + fault.HintOf(err)
+	if fault.KindOf(err) != kind || fault.HintOf(err) == "" {
+		t.Errorf("kind %v, hint %q: %v", fault.KindOf(err), fault.HintOf(err), err)
+	}
+	for _, w := range words {
+		if !strings.Contains(text, w) {
+			t.Errorf("%q does not say %q", text, w)
+		}
+	}
+	leaks(t, text)
+}
+
+func leaks(t *testing.T, text string) {
+	t.Helper()
+	for _, secret := range []string{requestToken, signature, b64(`{"alg"`)[:6], "::set-output"} {
+		if strings.Contains(text, secret) {
+			t.Errorf("%q is shown: %s", secret, text)
+		}
+	}
+}
+
+func TestSourcesInOrder(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(token(map[string]any{"sub": "file"})+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var asked int
+	endpoint := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		if r.Method != http.MethodGet || r.URL.RequestURI() != "/token?api-version=2.0&audience=sigstore" || r.Header.Get("Authorization") != "bearer "+requestToken {
+			t.Errorf("%s %s %v", r.Method, r.URL, r.Header)
+		}
+		fmt.Fprintf(w, `{"count":1,"value":%q}`, token(map[string]any{"sub": "github"}))
+	})
+	vars := map[string]string{
+		"SIGSTORE_ID_TOKEN": token(map[string]any{"sub": "variable"}) + "\n", "ACTIONS_ID_TOKEN_REQUEST_URL": endpoint + "/token?api-version=2.0",
+		"ACTIONS_ID_TOKEN_REQUEST_TOKEN": requestToken,
+	}
+	o := options(vars)
+	o.File = file
+	check := func(sub, source string) {
+		t.Helper()
+		tok, err := Get(context.Background(), o)
+		if err != nil || tok.Subject != sub || tok.Source != source {
+			t.Fatalf("got %q from %q, %v", tok.Subject, tok.Source, err)
+		}
+		if tok.Claims["repository_id"] != json.Number("9007199254740993") {
+			t.Errorf("claims %v", tok.Claims)
+		}
+		if !strings.HasPrefix(tok.Raw(), b64(`{"alg"`)[:6]) || strings.TrimSpace(tok.Raw()) != tok.Raw() {
+			t.Error("the raw token is not the token")
+		}
+	}
+	check("file", "file "+file)
+	o.File = ""
+	check("variable", "SIGSTORE_ID_TOKEN")
+	if asked != 0 {
+		t.Error("the endpoint was asked although another source was there")
+	}
+	vars["SIGSTORE_ID_TOKEN"] = " "
+	check("github", "GitHub's token endpoint")
+}
+
+// TestNeverTheNextSource: a source that is there and fails is the end.
+func TestNeverTheNextSource(t *testing.T) {
+	vars := map[string]string{"SIGSTORE_ID_TOKEN": token(nil)}
+	o := options(vars)
+	o.File = filepath.Join(t.TempDir(), "missing")
+	refused(t, o, fault.Usage, o.File, FileFlag)
+	o.File = t.TempDir()
+	refused(t, o, fault.Usage, o.File)
+	o.File = filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(o.File, []byte(" \n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, o, fault.Usage, "empty")
+	o.File = ""
+	vars["ACTIONS_ID_TOKEN_REQUEST_URL"] = serve(t, func(w http.ResponseWriter, r *http.Request) { t.Error("asked") })
+	vars["SIGSTORE_ID_TOKEN"] = "not.a-token"
+	refused(t, o, fault.Usage, "SIGSTORE_ID_TOKEN", "three parts")
+}
+
+func TestNoSource(t *testing.T) {
+	for _, tc := range []struct {
+		vars  map[string]string
+		words []string
+	}{
+		{map[string]string{"GITHUB_ACTIONS": "true"}, []string{"get ID token: ACTIONS_ID_TOKEN_REQUEST_URL is not set", `"permissions: id-token: write"`}},
+		{map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request"}, []string{"fork", `"permissions: id-token: write"`}},
+		{map[string]string{"GITLAB_CI": "true"}, []string{"id_tokens: {SIGSTORE_ID_TOKEN: {aud: sigstore}}"}},
+		{map[string]string{"JENKINS_URL": "https://jenkins.example.com/"}, []string{"OpenID Connect id token", FileFlag}},
+		{nil, []string{"SIGSTORE_ID_TOKEN", FileFlag}},
+	} {
+		refused(t, options(tc.vars), fault.Usage, tc.words...)
+	}
+}
+
+func TestRefuseToken(t *testing.T) {
+	variable := func(token string) Options { return options(map[string]string{"SIGSTORE_ID_TOKEN": token}) }
+	t.Run("expired", func(t *testing.T) {
+		refused(t, variable(token(map[string]any{"exp": now.Add(-time.Minute).Unix()})), fault.Usage, "expired at 2025-11-21T06:59:00Z", "clock says 2025-11-21T07:00:00Z", "sub=repo:acme/app")
+	})
+	t.Run("expired within the leeway", func(t *testing.T) {
+		if _, err := Get(context.Background(), variable(token(map[string]any{"exp": now.Add(-Leeway).Unix()}))); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("audience", func(t *testing.T) {
+		refused(t, variable(token(map[string]any{"aud": "sts.amazonaws.com"})), fault.Usage, "audience sts.amazonaws.com, not sigstore")
+		o := variable(token(map[string]any{"aud": []string{"a", "b"}}))
+		o.Audience = "b"
+		if tok, err := Get(context.Background(), o); err != nil || len(tok.Audience) != 2 {
+			t.Errorf("got %v, %v", tok, err)
+		}
+		o.Audience = "sig"
+		refused(t, o, fault.Usage, "a,b, not sig")
+	})
+	t.Run("audience on gitlab and jenkins", func(t *testing.T) {
+		bad := token(map[string]any{"aud": "https://gitlab.example.com"})
+		refused(t, options(map[string]string{"SIGSTORE_ID_TOKEN": bad, "GITLAB_CI": "true"}), fault.Usage, `"aud: sigstore" under id_tokens`)
+		refused(t, options(map[string]string{"SIGSTORE_ID_TOKEN": bad, "JENKINS_URL": "https://j.example.com"}), fault.Usage, "OpenID Connect credential")
+		late := token(map[string]any{"exp": 1})
+		refused(t, options(map[string]string{"SIGSTORE_ID_TOKEN": late, "GITLAB_CI": "true"}), fault.Usage, "timeout")
+	})
+	t.Run("hostile claims are made printable", func(t *testing.T) {
+		refused(t, variable(token(map[string]any{"aud": "x\n::set-output name=a::b\x1b[2J"})), fault.Usage, "audience")
+		refused(t, variable(token(map[string]any{"aud": strings.Repeat("a", 20000), "sub": strings.Repeat("b", 20000)})), fault.Usage, "aaa…")
+	})
+}
+
+func TestEndpoint(t *testing.T) {
+	ask := func(t *testing.T, h http.HandlerFunc) Options {
+		return options(map[string]string{"ACTIONS_ID_TOKEN_REQUEST_URL": serve(t, h), "ACTIONS_ID_TOKEN_REQUEST_TOKEN": requestToken})
+	}
+	t.Run("forbidden", func(t *testing.T) {
+		refused(t, ask(t, func(w http.ResponseWriter, r *http.Request) {
+			http.Error(w, "no\n::set-output name=a::b", http.StatusForbidden)
+		}),
+			fault.Usage, "answered 403", "id-token: write")
+	})
+	t.Run("an echo of the credential", func(t *testing.T) {
+		refused(t, ask(t, func(w http.ResponseWriter, r *http.Request) {
+			http.Error(w, r.Header.Get("Authorization"), http.StatusUnauthorized)
+		}),
+			fault.Usage, "not shown")
+		refused(t, ask(t, func(w http.ResponseWriter, r *http.Request) {
+			http.Error(w, r.Header.Get("Authorization"), http.StatusBadGateway)
+		}),
+			fault.Undecided, "not shown")
+	})
+	t.Run("broken, then well", func(t *testing.T) {
+		n := 0
+		o := ask(t, func(w http.ResponseWriter, r *http.Request) {
+			if n++; n == 1 {
+				http.Error(w, "later", http.StatusServiceUnavailable)
+				return
+			}
+			fmt.Fprintf(w, `{"value":%q}`, token(nil))
+		})
+		if _, err := Get(context.Background(), o); err != nil || n != 2 {
+			t.Errorf("%d calls, %v", n, err)
+		}
+	})
+	t.Run("broken", func(t *testing.T) {
+		refused(t, ask(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusInternalServerError) }), fault.Undecided, "answered 500", "2 attempts")
+	})
+	t.Run("unreachable", func(t *testing.T) {
+		s := httptest.NewServer(nil)
+		s.Close()
+		refused(t, options(map[string]string{"ACTIONS_ID_TOKEN_REQUEST_URL": s.URL + "/secret-path", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": requestToken}), fault.Undecided, "GitHub's token endpoint")
+	})
+	t.Run("redirect", func(t *testing.T) {
+		elsewhere := serve(t, func(w http.ResponseWriter, r *http.Request) { t.Error("the redirect was followed") })
+		refused(t, ask(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere, http.StatusFound) }), fault.Undecided, "redirects")
+	})
+	for name, body := range map[string]string{
+		"huge":      `{"value":"` + strings.Repeat("a", 1<<20) + `"}`,
+		"not JSON":  "<html>",
+		"no value":  `{"count":0}`,
+		"not text":  `{"value":7}`,
+		"truncated": `{"value":"` + signature,
+	} {
+		t.Run(name, func(t *testing.T) {
+			refused(t, ask(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, body) }), fault.Undecided, "GitHub's token endpoint")
+		})
+	}
+	t.Run("not a token", func(t *testing.T) {
+		refused(t, ask(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, `{"value":"x.y.%s"}`, signature) }), fault.Usage, "header")
+	})
+	t.Run("cancelled", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_, err := Get(ctx, ask(t, func(w http.ResponseWriter, r *http.Request) {}))
+		if fault.KindOf(err) != fault.Interrupted {
+			t.Errorf("got %v", err)
+		}
+	})
+	for _, u := range []string{"http://example.com/token", "https://user:pw@example.com/", "ftp://127.0.0.1/", "/token", "http://127.0.0.1.example.com/", "http://[::1", "https://"} {
+		t.Run(u, func(t *testing.T) {
+			refused(t, options(map[string]string{"ACTIONS_ID_TOKEN_REQUEST_URL": u, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": requestToken}), fault.Usage, "ACTIONS_ID_TOKEN_REQUEST_URL is not an https URL")
+		})
+	}
+	t.Run("no request token", func(t *testing.T) {
+		refused(t, options(map[string]string{"ACTIONS_ID_TOKEN_REQUEST_URL": "https://example.com/"}), fault.Usage, "ACTIONS_ID_TOKEN_REQUEST_TOKEN is not set")
+	})
+}
+
+func serve(t *testing.T, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+func TestRedacted(t *testing.T) {
+	tok, err := Get(context.Background(), options(map[string]string{"SIGSTORE_ID_TOKEN": token(map[string]any{"sub": "a\n::set-output name=a::b"})}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "token", tok, "pointer", &tok)
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "token", tok)
+	encoded, err := json.Marshal(map[string]any{"token": tok, "pointer": &tok})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := log.String() + string(encoded) + tok.Describe() + tok.GoString()
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%t"} {
+		shown += fmt.Sprintf(verb, tok) + fmt.Sprintf(verb, &tok) + fmt.Sprintf(verb, []Token{tok}) + fmt.Sprintf(verb, struct{ T Token }{tok})
+	}
+	leaks(t, shown)
+	if strings.Contains(shown, fmt.Sprintf("%x", signature)) {
+		t.Error("the token is shown in hexadecimal")
+	}
+	if want := "iss=https://token.actions.githubusercontent.com aud=sigstore sub=a : :set-output name=a: :b"; tok.Describe() != want {
+		t.Errorf("got %q", tok.Describe())
+	}
+}
