@@ -1,0 +1,88 @@
+package pipeinfo
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// gitlabJob is the path of a GitLab job, which is what its certificates call the run
+// invocation. It does not name the pipeline's run.
+var gitlabJob = regexp.MustCompile(`/-/jobs/[0-9]+$`)
+
+// certified checks what a certificate says against the head and the place, and returns what
+// the certificate does not tell. A field that the certificate carries must be claimed alike;
+// one that a head leaves out is a contradiction too, or leaving it out would be a way around
+// the check. invocation is what the step claims to be its run invocation.
+func (h Head) certified(v Verified, invocation string) (unchecked []string, err error) {
+	for _, f := range []struct{ what, certificate, claim string }{
+		{"source repository", v.SourceURI, h.Source.URI},
+		{"source commit", v.SourceDigest, h.Source.Commit},
+		{"source ref", v.SourceRef, h.Source.Ref},
+		{"pipeline definition", v.BuildConfigURI, h.Definition.URI},
+		{"run invocation", v.RunInvocationURI, invocation},
+	} {
+		switch f.certificate {
+		case "":
+			unchecked = append(unchecked, f.what+": the certificate does not name it")
+		case f.claim:
+		default:
+			return nil, denied("the certificate's %s is %q, but the document says %q", f.what, show(f.certificate), show(f.claim))
+		}
+	}
+	if err := h.definitionInPath(v.BuildConfigURI); err != nil {
+		return nil, err
+	}
+	named, err := h.runNamed(v.RunInvocationURI)
+	if err == nil && !named && v.RunInvocationURI != "" {
+		unchecked = append(unchecked, "run: the certificate names the job, not the run")
+	}
+	return unchecked, err
+}
+
+// definitionInPath checks that the definition a certificate names, "<repository>/<path>@<ref>",
+// is the one in the pipeline's name.
+func (h Head) definitionInPath(uri string) error {
+	if uri == "" || h.Definition.Path == "" {
+		return nil
+	}
+	if i := strings.LastIndex(uri, "@"); i >= 0 {
+		uri = uri[:i]
+	}
+	if !strings.HasSuffix(uri, "/"+h.Definition.Path) {
+		return denied("the certificate's pipeline definition is %q, but the path says %q", show(uri), show(h.Definition.Path))
+	}
+	return nil
+}
+
+// runNamed checks that a certificate's run invocation ends in the path's run, and in its
+// attempt where it names one ("…/attempts/2"); false means that it names a GitLab job.
+func (h Head) runNamed(uri string) (bool, error) {
+	if uri == "" || gitlabJob.MatchString(uri) {
+		return false, nil
+	}
+	rest, _, _ := strings.Cut(uri, "#")
+	rest = strings.TrimSuffix(rest, "/")
+	rest, attempt, has := strings.Cut(rest, "/attempts/")
+	if has && attempt != h.CI.Attempt {
+		return false, denied("the certificate is of attempt %q, but the path says %q", show(attempt), show(h.CI.Attempt))
+	}
+	run := h.CI.Run
+	if !strings.HasSuffix(rest, "/"+run) && !strings.HasSuffix(rest, "/"+url.PathEscape(run)) {
+		return false, denied("the certificate's run is %q, but the path says %q", show(uri), show(run))
+	}
+	return true, nil
+}
+
+// within checks the place in a documents' statement: it must be that of a step of the run.
+func (p place) within(run RunPath) error {
+	r, _, err := ParseStepPath(p.Path)
+	if err != nil {
+		return denied("the bundle's predicate: %w", err)
+	}
+	if r != run {
+		return fmt.Errorf("its bundle was made in run %s", r)
+	}
+	return nil
+}

@@ -1,0 +1,148 @@
+package pipeinfo
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// maxDepth bounds the nesting of what is parsed.
+const maxDepth = 16
+
+// encode is the one way a document is written: two spaces of indent, fields in the order of
+// docs/pipeinfo.md, no HTML escapes, a newline at the end.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	if b.Len() > MaxDocument {
+		return nil, fmt.Errorf("the document has %d bytes, more than %d", b.Len(), MaxDocument)
+	}
+	return b.Bytes(), nil
+}
+
+// decodeStrict reads one JSON object and nothing after it: no field v does not have, no
+// field twice (in any case), no deep nesting, at most MaxDocument bytes.
+func decodeStrict(data []byte, v any) error {
+	if len(data) > MaxDocument {
+		return fmt.Errorf("larger than %d bytes", MaxDocument)
+	}
+	if err := checkTokens(data); err != nil {
+		return plainJSON(err)
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	return plainJSON(d.Decode(v))
+}
+
+// plainJSON makes what a JSON error quotes safe to print.
+func plainJSON(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New(show(err.Error()))
+}
+
+func checkTokens(data []byte) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	t, err := d.Token()
+	if err != nil {
+		return err
+	}
+	if t != json.Delim('{') {
+		return errors.New("not a JSON object")
+	}
+	if err := checkObject(d, 1); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something follows the JSON object")
+	}
+	return nil
+}
+
+func checkObject(d *json.Decoder, depth int) error {
+	seen := map[string]bool{}
+	for d.More() {
+		t, err := d.Token()
+		if err != nil {
+			return err
+		}
+		key := t.(string)
+		if fold := strings.ToLower(key); seen[fold] {
+			return fmt.Errorf("field %q occurs twice", key)
+		} else {
+			seen[fold] = true
+		}
+		if err := checkValue(d, depth); err != nil {
+			return err
+		}
+	}
+	_, err := d.Token()
+	return err
+}
+
+func checkValue(d *json.Decoder, depth int) error {
+	if depth > maxDepth {
+		return errors.New("nested too deeply")
+	}
+	t, err := d.Token()
+	if err != nil {
+		return err
+	}
+	switch t {
+	case json.Delim('{'):
+		return checkObject(d, depth+1)
+	case json.Delim('['):
+		for d.More() {
+			if err := checkValue(d, depth+1); err != nil {
+				return err
+			}
+		}
+		_, err = d.Token()
+		return err
+	}
+	return nil
+}
+
+// Digest is the SHA-256 of a document, a definition, a bundle or a key, lower-case hex.
+type Digest struct {
+	SHA256 string `json:"sha256"`
+}
+
+var (
+	sha256Hex = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	algorithm = regexp.MustCompile(`^[A-Za-z0-9_]{1,32}$`)
+	lowerHex  = regexp.MustCompile(`^([0-9a-f]{2}){1,128}$`)
+)
+
+func (d Digest) check(what string) error {
+	if !sha256Hex.MatchString(d.SHA256) {
+		return fmt.Errorf("%s is no SHA-256: %q", what, show(d.SHA256))
+	}
+	return nil
+}
+
+// checkTime refuses a time that is not written in UTC and whole seconds.
+func checkTime(what string, t time.Time) error {
+	if t.IsZero() || t.Location() != time.UTC || t.Nanosecond() != 0 {
+		return fmt.Errorf("%s is no RFC 3339 time in UTC and whole seconds", what)
+	}
+	return nil
+}
+
+func checkType(got, want string) error {
+	if got != want {
+		return fmt.Errorf("type is %q; this program reads %q", show(got), want)
+	}
+	return nil
+}

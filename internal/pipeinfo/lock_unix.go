@@ -1,0 +1,47 @@
+//go:build unix
+
+package pipeinfo
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+// lockName is what is locked for a directory: itself.
+func lockName(dir string) string { return dir }
+
+func (d *Dir) openLock(name string) (*os.File, error) { return d.root.Open(name) }
+
+// exclusive takes flock(2)'s exclusive lock; false means that somebody else has it.
+func exclusive(f *os.File) (bool, error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return false, err
+	}
+	var locked error
+	err = raw.Control(func(fd uintptr) {
+		for {
+			locked = syscall.Flock(int(fd), syscall.LOCK_EX|syscall.LOCK_NB)
+			if !errors.Is(locked, syscall.EINTR) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return false, err
+	}
+	if errors.Is(locked, syscall.EWOULDBLOCK) {
+		return false, nil
+	}
+	return locked == nil, locked
+}
+
+// syncDir makes the names in a directory durable.
+func (d *Dir) syncDir(name string) error {
+	f, err := d.root.Open(name)
+	if err != nil {
+		return diskFault(err)
+	}
+	return diskFault(errors.Join(f.Sync(), f.Close()))
+}

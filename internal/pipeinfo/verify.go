@@ -1,0 +1,211 @@
+package pipeinfo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+)
+
+// Report is a run whose every document was verified, and what that leaves open.
+type Report struct {
+	Run
+	// Signers are who signed each document, head first, then steps, info and what is
+	// inherited.
+	Signers []SignedBy
+	// NotChecked says what no signature or certificate vouches for, a line each, in order.
+	NotChecked []string
+}
+
+// SignedBy is who signed a document.
+type SignedBy struct {
+	// Document is its path relative to the repository.
+	Document         string
+	Identity, Issuer string
+}
+
+// verification is a report in the making.
+type verification struct {
+	dir    *Dir
+	check  Check
+	report *Report
+	head   document
+}
+
+// Verify checks a run as it stands: each document's bundle by the caller's check, its
+// signature by the certificate's key, its name and digest against the bundle's statement,
+// the certificate's source, definition and run against head and path, the digests that the
+// documents hold of one another, and for a closed run that its steps are those that were
+// there when it was closed, the inherited ones included. What says no is of kind Denied.
+// Verify takes no lock and writes nothing.
+func (d *Dir) Verify(ctx context.Context, p RunPath, check Check) (*Report, error) {
+	v, err := d.verify(ctx, p, check)
+	if err == nil {
+		err = v.info(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("verify pipeinfo of run %s: %w", p, err)
+	}
+	slices.Sort(v.report.NotChecked)
+	v.report.NotChecked = slices.Compact(v.report.NotChecked)
+	return v.report, nil
+}
+
+// verify checks head and steps.
+func (d *Dir) verify(ctx context.Context, p RunPath, check Check) (*verification, error) {
+	v := &verification{dir: d, check: check, report: &Report{Run: Run{Path: p}}}
+	l, err := d.layout(p)
+	if err != nil {
+		return nil, err
+	}
+	if !l.head {
+		if !l.info && len(l.steps) == 0 {
+			return nil, notFound()
+		}
+		return nil, denied("%s is missing", headFile)
+	}
+	if err := v.verifyHead(); err != nil {
+		return nil, err
+	}
+	for _, s := range l.steps {
+		if err := v.step(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	r := v.report
+	r.Unfinished, r.Foreign = l.unfinished(), l.foreign
+	for _, n := range r.Unfinished {
+		r.NotChecked = append(r.NotChecked, fmt.Sprintf("step %s: it began and left no document", show(n)))
+	}
+	for _, n := range r.Foreign {
+		r.NotChecked = append(r.NotChecked, fmt.Sprintf("%s: it is no document of pipeinfo", show(n)))
+	}
+	return v, nil
+}
+
+// signed reads a document and checks everything about it but its content: nothing of it is
+// parsed before.
+func (v *verification) signed(name string) (document, Verified, place, error) {
+	fail := func(err error) (document, Verified, place, error) {
+		return document{}, Verified{}, place{}, err
+	}
+	doc, err := v.dir.readDocument(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fail(denied("%s is missing", name))
+	}
+	if err != nil {
+		return fail(err)
+	}
+	switch {
+	case doc.bundle == nil:
+		return fail(denied("%s%s is missing", name, bundleSuffix))
+	case doc.signature == nil:
+		return fail(denied("%s%s is missing", name, signatureSuffix))
+	}
+	who, err := v.check(doc.bundle, doc.sha256)
+	if err != nil {
+		return fail(fmt.Errorf("%s%s: %w", name, bundleSuffix, err))
+	}
+	at, err := who.covers(doc)
+	if err == nil {
+		err = at.within(v.report.Path)
+	}
+	if err != nil {
+		return fail(denied("%s: %w", name, err))
+	}
+	if err := doc.signedBy(who.PublicKey); err != nil {
+		return fail(err)
+	}
+	v.report.Signers = append(v.report.Signers, SignedBy{name, who.Identity, who.Issuer})
+	return doc, who, at, nil
+}
+
+// believed checks the certificate of a document against head and place, and notes what it
+// leaves open.
+func (v *verification) believed(name string, who Verified, at place) error {
+	unchecked, err := v.report.Head.certified(who, at.RunInvocationURI)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	v.report.NotChecked = append(v.report.NotChecked, unchecked...)
+	return nil
+}
+
+func (v *verification) verifyHead() error {
+	p := v.report.Path
+	name := path.Join(p.String(), headFile)
+	doc, who, at, err := v.signed(name)
+	if err != nil {
+		return err
+	}
+	h, err := ParseHead(doc.data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if h.Path() != p {
+		return denied("%s is the head of run %s", name, h.Path())
+	}
+	v.head, v.report.Head = doc, &h
+	return v.believed(name, who, at)
+}
+
+func (v *verification) step(ctx context.Context, l stepLayout) error {
+	var previous *Digest
+	for _, file := range l.documents {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		name := path.Join(l.path, file)
+		doc, who, at, err := v.signed(name)
+		if err != nil {
+			return err
+		}
+		s, err := ParseStep(doc.data)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if err := v.agrees(s, l, who, at, previous); err != nil {
+			return denied("%s: %w", name, err)
+		}
+		if err := v.believed(name, who, at); err != nil {
+			return err
+		}
+		v.report.Steps = append(v.report.Steps, StepDocument{name, doc.sha256, s})
+		previous = &Digest{doc.sha256}
+	}
+	return nil
+}
+
+// agrees checks a step's document against its place, its signer and its neighbours.
+func (v *verification) agrees(s Step, l stepLayout, who Verified, at place, previous *Digest) error {
+	key, err := Fingerprint(who.PublicKey)
+	switch {
+	case err != nil:
+		return err
+	case s.Path != l.path:
+		return fmt.Errorf("it is the document of step %s", show(s.Path))
+	case at.Path != l.path:
+		return fmt.Errorf("its bundle was made by step %s", show(at.Path))
+	case at.RunInvocationURI != s.RunInvocationURI:
+		return fmt.Errorf("its bundle was made in %q, but it says %q", show(at.RunInvocationURI), show(s.RunInvocationURI))
+	case s.Head.SHA256 != v.head.sha256:
+		return fmt.Errorf("it belongs to a head with digest sha256:%s", s.Head.SHA256)
+	case s.Key != key:
+		return fmt.Errorf("it says that another key signed it")
+	case (s.Previous == nil) != (previous == nil), previous != nil && *s.Previous != *previous:
+		return fmt.Errorf("it does not follow the document before it")
+	}
+	return nil
+}
+
+// entries are the steps as an info.json lists them.
+func (r *Run) entries() []StepEntry {
+	list := make([]StepEntry, 0, len(r.Steps))
+	for _, s := range r.Steps {
+		list = append(list, StepEntry{s.Step.Name, s.Document, Digest{s.SHA256}, s.Step.Status})
+	}
+	sortEntries(list)
+	return list
+}
