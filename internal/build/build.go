@@ -3,6 +3,8 @@
 // and imports nothing of ours.
 package build
 
+import "time"
+
 // Build is what is known about one step of one run. A field that is not known is
 // empty; nothing in it is a secret, for it is signed and published.
 type Build struct {
@@ -86,6 +88,8 @@ type Run struct {
 	// Job is the CI's name of the job; Step is the name of this step's record,
 	// unique in a run.
 	Job, Step string
+	// Started is when the CI started the job, in UTC; the zero time where it does not tell.
+	Started time.Time
 }
 
 // Runner is the machine the step runs on.

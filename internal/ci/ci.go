@@ -44,7 +44,7 @@ type system struct {
 	// read adds what the environment tells in a form the facts cannot describe.
 	read func(*env, *build.Build)
 	// finish fills in what follows from the rest: build type, parameters, URIs.
-	// It is called once, when environment, flags and token have spoken.
+	// It is called when environment, flags and token have spoken; twice does no harm.
 	finish func(*build.Build)
 }
 

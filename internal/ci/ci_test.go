@@ -95,6 +95,13 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			again, err := Confirm(b, c)
+			if err != nil {
+				t.Fatalf("confirmed twice: %v", err)
+			}
+			if d := cmp.Diff(b, again); d != "" {
+				t.Errorf("confirmed twice:\n%s", d)
+			}
 			got := encode(t, b)
 			if strings.Contains(string(got), "hidden") {
 				t.Errorf("a secret is in the build:\n%s", got)
@@ -253,6 +260,7 @@ func TestRefuseVariables(t *testing.T) {
 		{"github", "GITHUB_RUN_ATTEMPT=two"},
 		{"gitlab", "CI_COMMIT_REF_NAME=a..b"},
 		{"gitlab", "CI_JOB_ID=-1"},
+		{"gitlab", "CI_JOB_STARTED_AT=yesterday"},
 		{"gitlab", "CI_PIPELINE_URL=file:///etc/passwd"},
 		{"jenkins", "BRANCH_NAME=a b"},
 		{"jenkins", "TAG_NAME=a\tb"},

@@ -35,6 +35,9 @@ func (c claims) text(name string) (string, error) {
 // nil claims, where no token is used, it only completes. The caller need not have
 // verified the token: the certificate authority does, and certifies these same claims.
 //
+// A Build that was confirmed may be confirmed again, with the claims of a later token
+// of the same step: nothing is left to fill in, and everything is compared.
+//
 // A contradiction and a Build that still lacks what provenance needs are fault.Usage.
 // A claim that the CI's table does not list is ignored.
 func Confirm(b build.Build, payload map[string]any) (build.Build, error) {

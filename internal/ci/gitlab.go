@@ -4,6 +4,7 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/pipeseal/pipeseal/internal/build"
 )
@@ -77,6 +78,13 @@ func readGitLab(e *env, b *build.Build) {
 	// this repository, at this commit.
 	if path, err := within(e.read("CI_CONFIG_PATH", text)); err == nil && !strings.Contains(path, "@") && path != "" {
 		b.Definition.Path, b.Definition.Commit = path, b.Source.Commit
+	}
+	if at := e.read("CI_JOB_STARTED_AT", text); at != "" {
+		started, err := time.Parse(time.RFC3339, at)
+		if err != nil && e.err == nil {
+			e.err = unusable("CI_JOB_STARTED_AT", errors.New("is not a time (RFC 3339)"))
+		}
+		b.Run.Started = started.UTC()
 	}
 	b.Runner.OS, b.Runner.Arch, _ = strings.Cut(e.read("CI_RUNNER_EXECUTABLE_ARCH", text), "/")
 

@@ -59,7 +59,7 @@ func readJenkins(e *env, b *build.Build) {
 			"fork":   e.read("CHANGE_FORK", text),
 		})}
 	}
-	b.Internal = map[string]any{"executor": e.read("EXECUTOR_NUMBER", number)}
+	b.Internal = map[string]any{"jenkins": known(map[string]string{"executor": e.read("EXECUTOR_NUMBER", number)})}
 }
 
 func finishJenkins(b *build.Build) {
@@ -69,11 +69,11 @@ func finishJenkins(b *build.Build) {
 		"source": b.Source.URI, "ref": b.Source.Ref, "job": b.Definition.Name, "definition": b.Definition.Path,
 	})
 	maps.Copy(external, b.External)
-	executor, _ := b.Internal["executor"].(string)
-	b.External = external
-	b.Internal = map[string]any{"jenkins": known(map[string]string{
-		"node": b.Runner.Name, "executor": executor, "stage": b.Run.Job,
-	})}
+	internal := known(map[string]string{"node": b.Runner.Name, "stage": b.Run.Job})
+	if read, ok := b.Internal["jenkins"].(map[string]any); ok {
+		maps.Copy(internal, read)
+	}
+	b.External, b.Internal = external, map[string]any{"jenkins": internal}
 }
 
 // jenkinsJob is the subject where it is a job's URL; an administrator may have chosen

@@ -21,7 +21,7 @@ const DefaultAudience = "sigstore"
 const Leeway = 30 * time.Second
 
 // FileFlag is the flag that names a token file, for hints.
-const FileFlag = "--id-token-file"
+const FileFlag = "--token-file"
 
 // Options say where a token is to be had.
 type Options struct {
