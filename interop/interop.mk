@@ -20,16 +20,16 @@ lint: interop/bin/golangci-lint
 	cd interop && bin/golangci-lint run ./...
 
 interop/bin/oras: cold = half a minute
-interop/bin/gh: cold = 4 minutes
+interop/bin/gh: cold = one to four minutes
 interop/bin/gh: stamp = -X github.com/cli/cli/v2/internal/build.Version=$(call pinned,gh,github.com/cli/cli/v2)
-interop/bin/cosign: cold = 13 minutes
+interop/bin/cosign: cold = three to thirteen minutes
 interop/bin/cosign: stamp = -X sigs.k8s.io/release-utils/version.gitVersion=$(call pinned,cosign,github.com/sigstore/cosign/v3)
-interop/bin/golangci-lint: cold = 5 minutes
+interop/bin/golangci-lint: cold = one to five minutes
 
 # pinned is the version of module $2 that tool $1's go.mod asks for.
 pinned = $(shell awk '$$1 == "$2" {print $$2}' interop/$1/go.mod)
 
 interop/bin/%: interop/%/go.mod interop/%/go.sum
-	@echo "building $* from its source: about $(cold) on two cores with an empty build cache"
+	@echo "building $* from its source: $(cold) on two cores when the build cache is empty"
 	@mkdir -p interop/bin
 	CGO_ENABLED=0 go build -C interop/$* -trimpath -ldflags '-s -w $(stamp)' -o ../bin/$* tool
