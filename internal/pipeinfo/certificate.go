@@ -31,29 +31,36 @@ func (h Head) certified(v Verified, invocation string) (unchecked []string, err 
 			return nil, denied("the certificate's %s is %q, but the document says %q", f.what, show(f.certificate), show(f.claim))
 		}
 	}
-	if err := h.definitionInPath(v.BuildConfigURI); err != nil {
+	definition, err := h.definitionNamed(v.BuildConfigURI)
+	if err != nil {
 		return nil, err
 	}
-	named, err := h.runNamed(v.RunInvocationURI)
-	if err == nil && !named && v.RunInvocationURI != "" {
+	run, err := h.runNamed(v.RunInvocationURI)
+	if err != nil {
+		return nil, err
+	}
+	if !definition && v.BuildConfigURI != "" {
+		unchecked = append(unchecked, "definition's path: the certificate names the definition otherwise")
+	}
+	if !run && v.RunInvocationURI != "" {
 		unchecked = append(unchecked, "run: the certificate names the job, not the run")
 	}
-	return unchecked, err
+	return unchecked, nil
 }
 
-// definitionInPath checks that the definition a certificate names, "<repository>/<path>@<ref>",
-// is the one in the pipeline's name.
-func (h Head) definitionInPath(uri string) error {
-	if uri == "" || h.Definition.Path == "" {
-		return nil
+// definitionNamed checks a definition that a certificate names as a file of the source
+// repository, "<source>/<path>@<ref>" (with two slashes on GitLab): it must be the one in
+// the pipeline's name. A name of another form, such as a Jenkins job's URL or a file of
+// another repository, tells nothing about the path: false.
+func (h Head) definitionNamed(uri string) (bool, error) {
+	rest, here := strings.CutPrefix(uri, h.Source.URI+"/")
+	if !here || h.Definition.Path == "" {
+		return false, nil
 	}
-	if i := strings.LastIndex(uri, "@"); i >= 0 {
-		uri = uri[:i]
+	if !strings.HasPrefix(strings.TrimPrefix(rest, "/"), h.Definition.Path+"@") {
+		return false, denied("the certificate's pipeline definition is %q, but the path says %q", show(uri), show(h.Definition.Path))
 	}
-	if !strings.HasSuffix(uri, "/"+h.Definition.Path) {
-		return denied("the certificate's pipeline definition is %q, but the path says %q", show(uri), show(h.Definition.Path))
-	}
-	return nil
+	return true, nil
 }
 
 // runNamed checks that a certificate's run invocation ends in the path's run, and in its
@@ -68,11 +75,12 @@ func (h Head) runNamed(uri string) (bool, error) {
 	if has && attempt != h.CI.Attempt {
 		return false, denied("the certificate is of attempt %q, but the path says %q", show(attempt), show(h.CI.Attempt))
 	}
-	run := h.CI.Run
-	if !strings.HasSuffix(rest, "/"+run) && !strings.HasSuffix(rest, "/"+url.PathEscape(run)) {
-		return false, denied("the certificate's run is %q, but the path says %q", show(uri), show(run))
+	for _, run := range []string{h.CI.Run, url.PathEscape(h.CI.Run)} {
+		if strings.HasSuffix(rest, "/"+run) || strings.HasSuffix(rest, "="+run) {
+			return true, nil
+		}
 	}
-	return true, nil
+	return false, denied("the certificate's run is %q, but the path says %q", show(uri), show(h.CI.Run))
 }
 
 // within checks the place in a documents' statement: it must be that of a step of the run.

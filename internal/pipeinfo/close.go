@@ -80,11 +80,29 @@ func (d *Dir) closeRun(ctx context.Context, p RunPath, s Signer, c Closing, chec
 	if step == "" {
 		step = "close"
 	}
-	docs, err := signAll(ctx, s, place{p.Step(step), c.RunInvocationURI}, c.By.Key, newDocument(name, data))
+	docs, err := signAll(ctx, s, place{p.Step(step), c.RunInvocationURI}, newDocument(name, data))
 	if err != nil {
 		return Info{}, err
 	}
+	if err := v.own(docs[0], info); err != nil {
+		return Info{}, err
+	}
 	return info, run(ctx, d.writes(docs[0]))
+}
+
+// own checks an info before it is written, as a reader will.
+func (v *verification) own(doc document, i Info) error {
+	who, at, err := v.proves(doc)
+	if err == nil {
+		err = v.sums(i, who)
+	}
+	if err == nil {
+		err = v.believed(who, at)
+	}
+	if err != nil {
+		return fmt.Errorf("check what was signed: %w", err)
+	}
+	return nil
 }
 
 // alreadyClosed is the refusal of a second close; it says who made the first if that can be read.

@@ -139,6 +139,9 @@ func parseRun(s string) (p RunPath, rest string, err error) {
 	if run == "" {
 		return p, "", errors.New("it has too few names")
 	}
+	if strings.HasSuffix(s, "/") {
+		return p, "", errors.New("it ends in a slash")
+	}
 	if p.Pipeline, err = Unescape(pipeline); err != nil {
 		return p, "", err
 	}

@@ -170,18 +170,19 @@ func (r *Record) Release() {
 	r.lock = nil
 }
 
-// Finish signs the step, and the head where no step has yet, and writes both with their
-// signatures; step.json comes last. It sets the step's type, path, name, head, claim and
+// Finish signs the step, and the head where no step has yet, checks both as Verify would,
+// since nothing that is written can be taken back, and writes them with their signatures;
+// step.json comes last. It sets the step's type, path, name, head, claim and
 // previous, and rounds its times. A resumed step that has nothing new to say is left as it is.
-func (r *Record) Finish(ctx context.Context, s Signer, step Step) (Location, error) {
-	loc, err := r.finish(ctx, s, step)
+func (r *Record) Finish(ctx context.Context, s Signer, step Step, check Check) (Location, error) {
+	loc, err := r.finish(ctx, s, step, check)
 	if err != nil {
 		return Location{}, fmt.Errorf("record step %s: %w", show(r.name), err)
 	}
 	return loc, nil
 }
 
-func (r *Record) finish(ctx context.Context, s Signer, step Step) (Location, error) {
+func (r *Record) finish(ctx context.Context, s Signer, step Step, check Check) (Location, error) {
 	if r.lock == nil {
 		return Location{}, errors.New("the record is released")
 	}
@@ -196,7 +197,7 @@ func (r *Record) finish(ctx context.Context, s Signer, step Step) (Location, err
 	if r.closed {
 		return Location{}, closedRun(r.run)
 	}
-	doc, writes, err := r.sign(ctx, s, step)
+	doc, writes, err := r.sign(ctx, s, step, check)
 	if err != nil {
 		return Location{}, err
 	}
@@ -224,7 +225,7 @@ func (r *Record) complete(s *Step) {
 }
 
 // sign makes the step's document and the whole list of what is to be written.
-func (r *Record) sign(ctx context.Context, s Signer, step Step) (document, []write, error) {
+func (r *Record) sign(ctx context.Context, s Signer, step Step, check Check) (document, []write, error) {
 	if err := step.check(); err != nil {
 		return document{}, nil, fault.New(fault.Unexpected, "describe the step: %w", err)
 	}
@@ -240,9 +241,12 @@ func (r *Record) sign(ctx context.Context, s Signer, step Step) (document, []wri
 	if !signed {
 		docs = append(docs, r.head)
 	}
-	docs, err = signAll(ctx, s, place{r.path, step.RunInvocationURI}, step.Key, docs...)
+	docs, err = signAll(ctx, s, place{r.path, step.RunInvocationURI}, docs...)
 	if err != nil {
 		return document{}, nil, err
+	}
+	if err := r.own(step, docs, check); err != nil {
+		return document{}, nil, fmt.Errorf("check what was signed: %w", err)
 	}
 	var writes []write
 	if !signed {
@@ -251,6 +255,28 @@ func (r *Record) sign(ctx context.Context, s Signer, step Step) (document, []wri
 	writes = append(writes, r.dir.writes(docs[0])...)
 	writes = append(writes, write{indexRoot, func(ctx context.Context) error { return r.dir.index(ctx, stored[Step]{docs[0], step}) }})
 	return docs[0], writes, nil
+}
+
+// own checks the step's documents before they are written, as a reader will.
+func (r *Record) own(step Step, docs []document, check Check) error {
+	h, err := ParseHead(r.head.data)
+	if err != nil {
+		return err
+	}
+	v := &verification{check: check, head: r.head, report: &Report{Run: Run{Path: r.run, Head: &h}}}
+	for _, d := range docs {
+		who, at, err := v.proves(d)
+		if err == nil {
+			err = v.agrees(step, r.path, who, at, step.Previous)
+		}
+		if err == nil {
+			err = v.believed(who, at)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // addsTo tells whether the step says something that none of its documents does: a status,

@@ -100,7 +100,7 @@ func tryRecord(t *testing.T, d *Dir, b build.Build, s *testSigner) (Location, er
 		return Location{}, err
 	}
 	defer r.Release()
-	return r.Finish(context.Background(), s, testStep(t, b, s))
+	return r.Finish(context.Background(), s, testStep(t, b, s), testCheck)
 }
 
 func attempt(b build.Build, n string) build.Build {

@@ -113,7 +113,8 @@ type LogEntry struct {
 }
 
 // Describe is what the build says about a step before it has run: place, job, runner and
-// inputs. The caller adds head, status, times, outputs, key and version.
+// inputs, and the start of its job where the CI tells it. The caller adds head, status,
+// times, outputs, key and version.
 func Describe(b build.Build) (Description, error) {
 	p, err := PathOf(b)
 	if err != nil {
@@ -124,7 +125,7 @@ func Describe(b build.Build) (Description, error) {
 	}
 	d := Description{
 		Path: p.Step(b.Run.Step), Name: b.Run.Step, Job: b.Run.Job, Actor: b.Run.Actor, RunInvocationURI: b.Run.InvocationURI,
-		Runner: Runner(b.Runner), Inputs: []Resource{},
+		StartedOn: b.Run.Started, Runner: Runner(b.Runner), Inputs: []Resource{},
 	}
 	if b.Source.Commit != "" {
 		uri := "git+" + b.Source.URI

@@ -88,49 +88,47 @@ func (d *Dir) verify(ctx context.Context, p RunPath, check Check) (*verification
 // signed reads a document and checks everything about it but its content: nothing of it is
 // parsed before.
 func (v *verification) signed(name string) (document, Verified, place, error) {
-	fail := func(err error) (document, Verified, place, error) {
-		return document{}, Verified{}, place{}, err
-	}
 	doc, err := v.dir.readDocument(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fail(denied("%s is missing", name))
+		err = denied("%s is missing", name)
 	}
 	if err != nil {
-		return fail(err)
+		return document{}, Verified{}, place{}, err
 	}
-	switch {
-	case doc.bundle == nil:
-		return fail(denied("%s%s is missing", name, bundleSuffix))
-	case doc.signature == nil:
-		return fail(denied("%s%s is missing", name, signatureSuffix))
-	}
-	who, err := v.check(doc.bundle, doc.sha256)
+	who, at, err := v.proves(doc)
 	if err != nil {
-		return fail(fmt.Errorf("%s%s: %w", name, bundleSuffix, err))
-	}
-	at, err := who.covers(doc)
-	if err == nil {
-		err = at.within(v.report.Path)
-	}
-	if err != nil {
-		return fail(denied("%s: %w", name, err))
-	}
-	if err := doc.signedBy(who.PublicKey); err != nil {
-		return fail(err)
+		return document{}, Verified{}, place{}, err
 	}
 	v.report.Signers = append(v.report.Signers, SignedBy{name, who.Identity, who.Issuer})
 	return doc, who, at, nil
 }
 
+// proves checks a document's bundle and signature, and that they are for it at its place.
+func (v *verification) proves(doc document) (who Verified, at place, err error) {
+	switch {
+	case doc.bundle == nil:
+		return who, at, denied("%s%s is missing", doc.path, bundleSuffix)
+	case doc.signature == nil:
+		return who, at, denied("%s%s is missing", doc.path, signatureSuffix)
+	}
+	if who, err = v.check(doc.bundle, doc.sha256); err != nil {
+		return who, at, fmt.Errorf("%s%s: %w", doc.path, bundleSuffix, err)
+	}
+	if at, err = who.covers(doc); err == nil {
+		err = at.within(v.report.Path)
+	}
+	if err != nil {
+		return who, at, denied("%s: %w", doc.path, err)
+	}
+	return who, at, doc.signedBy(who.PublicKey)
+}
+
 // believed checks the certificate of a document against head and place, and notes what it
 // leaves open.
-func (v *verification) believed(name string, who Verified, at place) error {
+func (v *verification) believed(who Verified, at place) error {
 	unchecked, err := v.report.Head.certified(who, at.RunInvocationURI)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
 	v.report.NotChecked = append(v.report.NotChecked, unchecked...)
-	return nil
+	return err
 }
 
 func (v *verification) verifyHead() error {
@@ -148,7 +146,10 @@ func (v *verification) verifyHead() error {
 		return denied("%s is the head of run %s", name, h.Path())
 	}
 	v.head, v.report.Head = doc, &h
-	return v.believed(name, who, at)
+	if err := v.believed(who, at); err != nil {
+		return denied("%s: %w", name, err)
+	}
+	return nil
 }
 
 func (v *verification) step(ctx context.Context, l stepLayout) error {
@@ -166,11 +167,12 @@ func (v *verification) step(ctx context.Context, l stepLayout) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		if err := v.agrees(s, l, who, at, previous); err != nil {
-			return denied("%s: %w", name, err)
+		err = v.agrees(s, l.path, who, at, previous)
+		if err == nil {
+			err = v.believed(who, at)
 		}
-		if err := v.believed(name, who, at); err != nil {
-			return err
+		if err != nil {
+			return denied("%s: %w", name, err)
 		}
 		v.report.Steps = append(v.report.Steps, StepDocument{name, doc.sha256, s})
 		previous = &Digest{doc.sha256}
@@ -179,14 +181,14 @@ func (v *verification) step(ctx context.Context, l stepLayout) error {
 }
 
 // agrees checks a step's document against its place, its signer and its neighbours.
-func (v *verification) agrees(s Step, l stepLayout, who Verified, at place, previous *Digest) error {
+func (v *verification) agrees(s Step, path string, who Verified, at place, previous *Digest) error {
 	key, err := Fingerprint(who.PublicKey)
 	switch {
 	case err != nil:
 		return err
-	case s.Path != l.path:
+	case s.Path != path:
 		return fmt.Errorf("it is the document of step %s", show(s.Path))
-	case at.Path != l.path:
+	case at.Path != path:
 		return fmt.Errorf("its bundle was made by step %s", show(at.Path))
 	case at.RunInvocationURI != s.RunInvocationURI:
 		return fmt.Errorf("its bundle was made in %q, but it says %q", show(at.RunInvocationURI), show(s.RunInvocationURI))
