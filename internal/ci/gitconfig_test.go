@@ -1,6 +1,7 @@
 package ci
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -109,6 +110,27 @@ func FuzzReadCheckout(f *testing.F) {
 		}
 		if clean, err := repository(c.origin); err != nil || clean != c.origin {
 			t.Errorf("origin %q", c.origin)
+		}
+	})
+}
+
+// FuzzRepository: a clean URI is clean, holds no credential, and names the same repository.
+func FuzzRepository(f *testing.F) {
+	f.Add("https://user:hidden@Example.com:8443/a/b.git/?x#y")
+	f.Add("git@example.com:a/b.git")
+	f.Add("https://example.com/" + strings.Repeat("<", maxValue/2))
+	f.Fuzz(func(t *testing.T, s string) {
+		clean, err := repository(s)
+		if err != nil || clean == "" {
+			return
+		}
+		again, err := repository(clean)
+		if err != nil || again != clean || !sameRepository(clean, again) {
+			t.Errorf("%q: %q, then %q, %v", s, clean, again, err)
+		}
+		u, err := url.Parse(clean)
+		if err != nil || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Host == "" {
+			t.Errorf("%q: %q", s, clean)
 		}
 	})
 }

@@ -33,11 +33,14 @@ func repository(s string) (string, error) {
 	default:
 		return "", errNoRepository
 	}
-	clean := strings.TrimSuffix(strings.TrimRight(u.EscapedPath(), "/"), ".git")
+	clean := u.EscapedPath()
+	for strings.HasSuffix(clean, "/") || strings.HasSuffix(clean, ".git") {
+		clean = strings.TrimSuffix(strings.TrimSuffix(clean, "/"), ".git")
+	}
 	if clean == "" || strings.Contains(clean, "//") || strings.Contains(clean+"/", "/../") {
 		return "", errNoRepository
 	}
-	return u.Scheme + "://" + strings.ToLower(u.Host) + clean, nil
+	return text(u.Scheme + "://" + strings.ToLower(u.Host) + clean) // escaping makes it longer
 }
 
 // cloneURL is repository for what git was told to clone: a path on the machine or a
