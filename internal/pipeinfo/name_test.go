@@ -159,7 +159,9 @@ func TestPathOf(t *testing.T) {
 		{"no ref", func(b *build.Build) { b.Source.Ref = "" }, "github.com=2Facme=2Fapp=2F.github=2Fworkflows=2Fbuild.yml/=/4711-1"},
 		{"no attempt", func(b *build.Build) { b.Run.Attempt = "" }, "github.com=2Facme=2Fapp=2F.github=2Fworkflows=2Fbuild.yml/main/4711-1"},
 		{"dashes", func(b *build.Build) { b.Run.ID, b.Run.Attempt = "a-b", "c-d" }, "github.com=2Facme=2Fapp=2F.github=2Fworkflows=2Fbuild.yml/main/a=2Db-c=2Dd"},
-		{"port and folder", func(b *build.Build) { b.Source.URI, b.Definition.Path = "http://git.example.com:8080/team/app", "Jenkinsfile" }, "git.example.com=3A8080=2Fteam=2Fapp=2FJenkinsfile/main/4711-1"},
+		{"port and folder", func(b *build.Build) {
+			b.Source.URI, b.Definition.Path = "http://git.example.com:8080/team/app", "Jenkinsfile"
+		}, "git.example.com=3A8080=2Fteam=2Fapp=2FJenkinsfile/main/4711-1"},
 		{"name for path", func(b *build.Build) { b.Definition.Path = "" }, "github.com=2Facme=2Fapp=2Fbuild/main/4711-1"},
 		{"URI for path", func(b *build.Build) { b.Definition.Path, b.Definition.Name = "", "" }, "github.com=2Facme=2Fapp=2Facme=2Fapp=2F.github=2Fworkflows=2Fbuild.yml/main/4711-1"},
 		{"no run", func(b *build.Build) { b.Run.ID = "" }, ""},

@@ -26,6 +26,10 @@ func (d *Dir) reserve(p RunPath, head Head, own document, step string) (document
 		if there.complete() {
 			err = there.consistent()
 		}
+		if err == nil {
+			// Left by a writer that died after it put the head.
+			err = d.remove(path.Join(p.String(), reservation))
+		}
 		if err != nil {
 			return document{}, err
 		}
