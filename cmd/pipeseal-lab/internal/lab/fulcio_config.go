@@ -1,0 +1,102 @@
+package lab
+
+import (
+	"github.com/sigstore/fulcio/pkg/certificate"
+	"github.com/sigstore/fulcio/pkg/config"
+)
+
+// fulcioConfig says whose tokens Fulcio takes and which certificate extensions it makes
+// of their claims. The templates for GitHub and GitLab are the public instance's
+// (github.com/sigstore/fulcio, config/identity/config.yaml), so that a certificate of
+// the lab looks like one of the public instance but for its issuer.
+func fulcioConfig(oidc *issuer) *config.FulcioConfig {
+	providers := map[Issuer]config.IssuerMetadata{
+		GitHub: githubTemplates(), GitLab: gitlabTemplates(), Jenkins: jenkinsTemplates(),
+	}
+	cfg := &config.FulcioConfig{
+		OIDCIssuers:      map[string]config.OIDCIssuer{},
+		CIIssuerMetadata: map[string]config.IssuerMetadata{},
+	}
+	for _, as := range Issuers() {
+		i := config.OIDCIssuer{IssuerURL: oidc.url(as), ClientID: Audience, Type: config.IssuerTypeEmail}
+		if templates, ok := providers[as]; ok {
+			i.Type, i.CIProvider = config.IssuerTypeCIProvider, string(as)
+			cfg.CIIssuerMetadata[string(as)] = templates
+		}
+		cfg.OIDCIssuers[i.IssuerURL] = i
+	}
+	return cfg
+}
+
+func githubTemplates() config.IssuerMetadata {
+	return config.IssuerMetadata{
+		DefaultTemplateValues:          map[string]string{"url": "https://github.com", "environment": ""},
+		SubjectAlternativeNameTemplate: "{{ .url }}/{{ .job_workflow_ref }}",
+		ExtensionTemplates: certificate.Extensions{
+			GithubWorkflowTrigger:               "event_name",
+			GithubWorkflowSHA:                   "sha",
+			GithubWorkflowName:                  "workflow",
+			GithubWorkflowRepository:            "repository",
+			GithubWorkflowRef:                   "ref",
+			BuildSignerURI:                      "{{ .url }}/{{ .job_workflow_ref }}",
+			BuildSignerDigest:                   "job_workflow_sha",
+			RunnerEnvironment:                   "runner_environment",
+			SourceRepositoryURI:                 "{{ .url }}/{{ .repository }}",
+			SourceRepositoryDigest:              "sha",
+			SourceRepositoryRef:                 "ref",
+			SourceRepositoryIdentifier:          "repository_id",
+			SourceRepositoryOwnerURI:            "{{ .url }}/{{ .repository_owner }}",
+			SourceRepositoryOwnerIdentifier:     "repository_owner_id",
+			BuildConfigURI:                      "{{ .url }}/{{ .workflow_ref }}",
+			BuildConfigDigest:                   "workflow_sha",
+			BuildTrigger:                        "event_name",
+			RunInvocationURI:                    "{{ .url }}/{{ .repository }}/actions/runs/{{ .run_id }}/attempts/{{ .run_attempt }}",
+			SourceRepositoryVisibilityAtSigning: "repository_visibility",
+			DeploymentEnvironment:               "environment",
+		},
+	}
+}
+
+func gitlabTemplates() config.IssuerMetadata {
+	return config.IssuerMetadata{
+		DefaultTemplateValues:          map[string]string{"url": "https://gitlab.com", "environment": ""},
+		SubjectAlternativeNameTemplate: "https://{{ .ci_config_ref_uri }}",
+		ExtensionTemplates: certificate.Extensions{
+			BuildSignerURI:                      "https://{{ .ci_config_ref_uri }}",
+			BuildSignerDigest:                   "ci_config_sha",
+			RunnerEnvironment:                   "runner_environment",
+			SourceRepositoryURI:                 "{{ .url }}/{{ .project_path }}",
+			SourceRepositoryDigest:              "sha",
+			SourceRepositoryRef:                 `refs/{{if eq .ref_type "branch"}}heads/{{ else }}tags/{{end}}{{ .ref }}`,
+			SourceRepositoryIdentifier:          "project_id",
+			SourceRepositoryOwnerURI:            "{{ .url }}/{{ .namespace_path }}",
+			SourceRepositoryOwnerIdentifier:     "namespace_id",
+			BuildConfigURI:                      "https://{{ .ci_config_ref_uri }}",
+			BuildConfigDigest:                   "ci_config_sha",
+			BuildTrigger:                        "pipeline_source",
+			RunInvocationURI:                    "{{ .url }}/{{ .project_path }}/-/jobs/{{ .job_id }}",
+			SourceRepositoryVisibilityAtSigning: "project_visibility",
+			DeploymentEnvironment:               "environment",
+		},
+	}
+}
+
+// jenkinsTemplates are the lab's own, for no public instance takes a Jenkins' tokens.
+// sub and build_number are in every token of the oidc-provider plugin; the others are
+// claim templates an administrator adds to it under the variables' names, as docs/lab.md
+// says. The signer is the job, because that is what the subject names.
+func jenkinsTemplates() config.IssuerMetadata {
+	return config.IssuerMetadata{
+		DefaultTemplateValues:          map[string]string{"runner_environment": "self-hosted"},
+		SubjectAlternativeNameTemplate: "sub",
+		ExtensionTemplates: certificate.Extensions{
+			BuildSignerURI:         "sub",
+			RunnerEnvironment:      "runner_environment",
+			SourceRepositoryURI:    "git_url",
+			SourceRepositoryDigest: "git_commit",
+			SourceRepositoryRef:    "git_ref",
+			BuildConfigURI:         "sub",
+			RunInvocationURI:       "build_url",
+		},
+	}
+}

@@ -1,0 +1,30 @@
+package step
+
+import (
+	"slices"
+	"strings"
+)
+
+// Clean is the environment without every variable by which a program would take itself
+// for a step of the CI that runs the lab, or would find another Sigstore's token. What
+// the caller set of PIPESEAL_* stays, but for what the lab sets itself.
+func Clean(environ []string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return slices.Contains(foreign(), name) ||
+			slices.ContainsFunc(foreignPrefixes(), func(p string) bool { return strings.HasPrefix(name, p) })
+	})
+}
+
+func foreignPrefixes() []string {
+	return []string{
+		"ACTIONS_", "BUILD_", "CHANGE_", "CI_", "GITHUB_", "GITLAB_", "JENKINS_", "JOB_", "PIPESEAL_LAB_", "RUNNER_", "SIGSTORE_",
+	}
+}
+
+func foreign() []string {
+	return []string{
+		"BRANCH_IS_PRIMARY", "BRANCH_NAME", "CI", "EXECUTOR_NUMBER", "GIT_BRANCH", "GIT_COMMIT", "GIT_PREVIOUS_COMMIT", "GIT_URL",
+		"NODE_LABELS", "NODE_NAME", "PIPESEAL_TRUST", "RUN_DISPLAY_URL", "STAGE_NAME", "TAG_NAME", "WORKSPACE",
+	}
+}
