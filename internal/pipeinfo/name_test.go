@@ -163,7 +163,8 @@ func TestPathOf(t *testing.T) {
 			b.Source.URI, b.Definition.Path = "http://git.example.com:8080/team/app", "Jenkinsfile"
 		}, "git.example.com=3A8080=2Fteam=2Fapp=2FJenkinsfile/main/4711-1"},
 		{"name for path", func(b *build.Build) { b.Definition.Path = "" }, "github.com=2Facme=2Fapp=2Fbuild/main/4711-1"},
-		{"URI for path", func(b *build.Build) { b.Definition.Path, b.Definition.Name = "", "" }, "github.com=2Facme=2Fapp=2Facme=2Fapp=2F.github=2Fworkflows=2Fbuild.yml/main/4711-1"},
+		{"URI for path", func(b *build.Build) { b.Definition.Path, b.Definition.Name = "", "" }, "github.com=2Facme=2Fapp=2F.github=2Fworkflows=2Fbuild.yml/main/4711-1"},
+		{"URI elsewhere for path", func(b *build.Build) { b.Definition = build.Definition{URI: "https://ci.example.com/job/app/"} }, "github.com=2Facme=2Fapp=2Fjob=2Fapp=2F/main/4711-1"},
 		{"no run", func(b *build.Build) { b.Run.ID = "" }, ""},
 		{"no source", func(b *build.Build) { b.Source.URI = "" }, ""},
 		{"credentials", func(b *build.Build) { b.Source.URI = "https://me:secret@github.com/acme/app" }, ""},

@@ -54,7 +54,7 @@ func PathOf(b build.Build) (RunPath, error) {
 }
 
 // pipelineOf qualifies a definition by its source. The definition is its path, else its
-// name, else the path of its URI.
+// name, else the path of its URI, within the source where it lies there.
 func pipelineOf(source, path, name, uri string) (string, error) {
 	if source == "" {
 		return "", errors.New("the source repository is not known")
@@ -71,8 +71,8 @@ func pipelineOf(source, path, name, uri string) (string, error) {
 		definition = name
 	}
 	if definition == "" {
-		if d, err := url.Parse(uri); err == nil {
-			definition, _, _ = strings.Cut(strings.TrimPrefix(d.Path, "/"), "@")
+		if d, err := url.Parse(strings.TrimPrefix(uri, source+"/")); err == nil {
+			definition, _, _ = strings.Cut(strings.TrimLeft(d.Path, "/"), "@")
 		}
 	}
 	if definition == "" {

@@ -1,0 +1,461 @@
+package pipeinfo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pipeseal/pipeseal/internal/fault"
+)
+
+// closedRepository is a closed second attempt of a run with two documents of one step, one
+// of another, and an inherited step.
+func closedRepository(t *testing.T) (*Dir, RunPath) {
+	t.Helper()
+	d := create(t)
+	recordBuild(t, d, testBuild("lint"))
+	again := attempt(testBuild("build"), "2")
+	recordClaimed(t, d, again, "c")
+	recordClaimed(t, d, again, "c", func(s *Step) { s.Attestations[0].Locations = []string{"mirror.example.com/acme/app"} })
+	recordBuild(t, d, attempt(testBuild("test"), "2"))
+	h, err := HeadOf(again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeRun(t, d, h.Path())
+	if r := verify(t, d, h.Path()); len(r.Signers) != 7 || len(r.NotChecked) != 0 {
+		t.Fatalf("%+v", r)
+	}
+	return d, h.Path()
+}
+
+func (d *Dir) osPath(name string) string { return filepath.Join(d.path, filepath.FromSlash(name)) }
+
+func overwrite(t *testing.T, d *Dir, name string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(d.osPath(name), data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTamperingOfEveryFileIsRefused changes, empties, removes and exchanges each file.
+func TestTamperingOfEveryFileIsRefused(t *testing.T) {
+	d, p := closedRepository(t)
+	all := files(t, d)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if strings.HasPrefix(name, "by-digest/") || strings.HasSuffix(name, "/") {
+			continue
+		}
+		data := all[name]
+		check := func(what string) {
+			t.Helper()
+			_, err := d.Verify(t.Context(), p, testCheck)
+			if err == nil {
+				t.Errorf("%s: %s is not noticed", name, what)
+				return
+			}
+			refused(t, err, fault.Denied)
+		}
+		flipped := slices.Clone(data)
+		places := []int{0, len(data) / 2, len(data) - 2}
+		if strings.HasSuffix(name, bundleSuffix) {
+			places = []int{0, within(t, data, `"payload":"`), within(t, data, `"sig":"`), within(t, data, `"rawBytes":"`)}
+		}
+		for _, at := range places {
+			flipped[at] ^= 1
+			overwrite(t, d, name, flipped)
+			check("a changed byte")
+			flipped[at] ^= 1
+		}
+		overwrite(t, d, name, append(data[:len(data):len(data)], ' '))
+		if !strings.HasSuffix(name, bundleSuffix) {
+			check("a byte more")
+		}
+		overwrite(t, d, name, nil)
+		check("an empty file")
+		if err := os.Remove(d.osPath(name)); err != nil {
+			t.Fatal(err)
+		}
+		if path.Base(name) == infoFile {
+			if r := verify(t, d, p); len(r.NotChecked) != 1 || !strings.Contains(r.NotChecked[0], "not closed") {
+				t.Errorf("without %s: %q", name, r.NotChecked)
+			}
+		} else {
+			check("a missing file")
+		}
+		for other, content := range all {
+			if path.Base(other) == path.Base(name) && !slices.Equal(content, data) {
+				overwrite(t, d, name, content)
+				check("the same file of " + other)
+			}
+		}
+		overwrite(t, d, name, data)
+		verify(t, d, p)
+	}
+}
+
+// within is an offset some way into the value that follows the key: past what other
+// verifiers may ignore.
+func within(t *testing.T, data []byte, key string) int {
+	t.Helper()
+	i := bytes.Index(data, []byte(key))
+	if i < 0 {
+		t.Fatalf("no %s in %s", key, data)
+	}
+	return i + len(key) + 40
+}
+
+func copyTree(t *testing.T, d *Dir, from, to string) {
+	t.Helper()
+	if err := os.CopyFS(d.osPath(to), os.DirFS(d.osPath(from))); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func removeTree(t *testing.T, d *Dir, name string) {
+	t.Helper()
+	if err := os.RemoveAll(d.osPath(name)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMovedRunIsRefused(t *testing.T) {
+	d := create(t)
+	record(t, d, "build")
+	p := testHead(t).Path()
+	for _, to := range []RunPath{
+		{p.Pipeline, p.Branch, "4712", "1"}, {p.Pipeline, p.Branch, p.Run, "2"}, {p.Pipeline, "release", p.Run, "1"},
+		{"github.com/acme/other/.github/workflows/build.yml", p.Branch, p.Run, "1"},
+	} {
+		copyTree(t, d, p.String(), to.String())
+		_, err := d.Verify(t.Context(), to, testCheck)
+		refused(t, err, fault.Denied)
+	}
+	verify(t, d, p)
+}
+
+func TestMovedStepIsRefused(t *testing.T) {
+	d := create(t)
+	record(t, d, "build")
+	other := testBuild("deploy")
+	other.Run.ID, other.Run.URI = "4712", "https://github.com/acme/app/actions/runs/4712"
+	other = attempt(other, "1")
+	recordBuild(t, d, other)
+	p := testHead(t).Path()
+	h, err := HeadOf(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("under another name", func(t *testing.T) {
+		copyTree(t, d, p.Step("build"), p.Step("release"))
+		_, err := d.Verify(t.Context(), p, testCheck)
+		refused(t, err, fault.Denied, "release/step.json", "does not name it")
+		removeTree(t, d, p.Step("release"))
+	})
+	t.Run("from another run", func(t *testing.T) {
+		copyTree(t, d, h.Path().Step("deploy"), p.Step("deploy"))
+		_, err := d.Verify(t.Context(), p, testCheck)
+		refused(t, err, fault.Denied, "deploy/step.json", "does not name it")
+	})
+}
+
+func TestStepsOfAClosedRunAreCounted(t *testing.T) {
+	d, p := closedRepository(t)
+	t.Run("one is missing", func(t *testing.T) {
+		copyTree(t, d, p.Step("test"), "kept")
+		removeTree(t, d, p.Step("test"))
+		_, err := d.Verify(t.Context(), p, testCheck)
+		refused(t, err, fault.Denied, "test/step.json", "missing")
+		copyTree(t, d, "kept", p.Step("test"))
+		verify(t, d, p)
+	})
+	t.Run("the later document is missing", func(t *testing.T) {
+		for _, suffix := range []string{"", signatureSuffix, bundleSuffix} {
+			if err := os.Rename(d.osPath(p.Step("build")+"/step.2.json"+suffix), d.osPath("document"+suffix)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := d.Verify(t.Context(), p, testCheck)
+		refused(t, err, fault.Denied, "step.2.json", "missing")
+		for _, suffix := range []string{"", signatureSuffix, bundleSuffix} {
+			if err := os.Rename(d.osPath("document"+suffix), d.osPath(p.Step("build")+"/step.2.json"+suffix)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	t.Run("the inherited one is missing", func(t *testing.T) {
+		first := p
+		first.Attempt = "1"
+		removeTree(t, d, first.Step("lint"))
+		_, err := d.Verify(t.Context(), p, testCheck)
+		refused(t, err, fault.Denied, "lint/step.json", "missing")
+	})
+	t.Run("one is more", func(t *testing.T) {
+		d, p := closedRepository(t)
+		// Somebody with a certificate of the run writes after the close, past our locks.
+		for _, suffix := range []string{"", signatureSuffix, bundleSuffix} {
+			if err := os.Remove(d.osPath(p.String() + "/info.json" + suffix)); err != nil && suffix == "" {
+				t.Fatal(err)
+			}
+		}
+		info := closeRun(t, d, p)
+		if err := os.Rename(d.osPath(p.String()+"/info.json"), d.osPath("kept")); err != nil {
+			t.Fatal(err)
+		}
+		recordBuild(t, d, attempt(testBuild("late"), "2"))
+		if err := os.Rename(d.osPath("kept"), d.osPath(p.String()+"/info.json")); err != nil {
+			t.Fatal(err)
+		}
+		_, err := d.Verify(t.Context(), p, testCheck)
+		refused(t, err, fault.Denied, "late/step.json", "was not there when the run was closed")
+		if len(info.Steps) != 3 {
+			t.Errorf("info %+v", info)
+		}
+	})
+}
+
+func TestReplacedHeadIsRefused(t *testing.T) {
+	// The same run in two repositories: a head of one, with its own good signature, beside
+	// the steps of the other.
+	a, b := create(t), create(t)
+	record(t, a, "build")
+	other := testBuild("build")
+	other.Definition.Text = []byte("something else")
+	recordBuild(t, b, other)
+	p := testHead(t).Path()
+	for _, suffix := range []string{"", signatureSuffix, bundleSuffix} {
+		data, err := os.ReadFile(b.osPath(p.String() + "/head.json" + suffix))
+		if err != nil {
+			t.Fatal(err)
+		}
+		overwrite(t, a, p.String()+"/head.json"+suffix, data)
+	}
+	_, err := a.Verify(t.Context(), p, testCheck)
+	refused(t, err, fault.Denied, "step.json", "head")
+}
+
+func TestForeignFilesAreReportedNotBelieved(t *testing.T) {
+	d := create(t)
+	record(t, d, "build")
+	p := testHead(t).Path()
+	overwrite(t, d, p.String()+"/notes.txt", []byte("x"))
+	overwrite(t, d, p.Step("build")+"/step.3.json", []byte("{}"))
+	if err := os.MkdirAll(d.osPath(p.String()+"/a b"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r := verify(t, d, p)
+	if want := []string{"notes.txt", "a b", "build/step.3.json"}; !slices.Equal(r.Foreign, want) {
+		t.Errorf("foreign %q, want %q", r.Foreign, want)
+	}
+	if len(r.NotChecked) != 4 {
+		t.Errorf("not checked %q", r.NotChecked)
+	}
+}
+
+func TestNothingThereIsDenied(t *testing.T) {
+	d := create(t)
+	_, err := d.Verify(t.Context(), testHead(t).Path(), testCheck)
+	refused(t, err, fault.Denied, "nothing is recorded")
+	_, err = d.Load(testHead(t).Path())
+	refused(t, err, fault.Denied, "nothing is recorded")
+	runs, err := d.Runs(t.Context())
+	if err != nil || len(runs) != 0 {
+		t.Errorf("%v, %v", runs, err)
+	}
+}
+
+func TestTheChecksErrorKeepsItsKind(t *testing.T) {
+	d := create(t)
+	record(t, d, "build")
+	_, err := d.Verify(t.Context(), testHead(t).Path(), func([]byte, string) (Verified, error) {
+		return Verified{}, fault.New(fault.Undecided, "trust: %w", errOutage)
+	})
+	refused(t, err, fault.Undecided, "head.json.sigstore.json")
+	if !errors.Is(err, errOutage) {
+		t.Error(err)
+	}
+}
+
+// TestCertificateOfAnother checks a certificate against head and path: what it carries must
+// agree, what it lacks is reported.
+func TestCertificateOfAnother(t *testing.T) {
+	github := githubClaims("4711", "1")
+	with := func(n int, v string) claims {
+		c := maps.Clone(github)
+		c[n] = v
+		return c
+	}
+	without := func(n int) claims {
+		c := maps.Clone(github)
+		delete(c, n)
+		return c
+	}
+	const gitlab = "https://gitlab.example.com/acme/app"
+	gitlabHead := func(h *Head) {
+		h.Source.URI, h.Definition.Path, h.Definition.URI = gitlab, ".gitlab-ci.yml", gitlab+"//.gitlab-ci.yml@refs/heads/main"
+	}
+	jenkinsHead := func(h *Head) {
+		h.Definition.Path, h.Definition.URI, h.CI.Run = "Jenkinsfile", "https://jenkins.example.com/job/app", "12"
+	}
+	for _, tc := range []struct {
+		name       string
+		head       func(*Head)
+		claims     claims
+		invocation string
+		refused    string
+		unchecked  []string
+	}{
+		{name: "GitHub", claims: github},
+		{name: "another repository", claims: with(12, "https://github.com/acme/app2"), refused: "source repository"},
+		{name: "another commit", claims: with(13, "ff"), refused: "source commit"},
+		{name: "another branch", claims: with(14, "refs/heads/dev"), refused: "source ref"},
+		{name: "another definition", claims: with(18, "https://github.com/acme/app/.github/workflows/evil.yml@refs/heads/main"), refused: "definition"},
+		{name: "another definition, claimed", head: func(h *Head) { h.Definition.URI = "https://github.com/acme/app/.github/workflows/evil.yml@refs/heads/main" },
+			claims: with(18, "https://github.com/acme/app/.github/workflows/evil.yml@refs/heads/main"), refused: "definition"},
+		{name: "another definition whose ref looks like this one", head: func(h *Head) {
+			h.Definition.URI = "https://github.com/acme/app/.github/workflows/evil.yml@refs/heads/x/.github/workflows/build.yml@y"
+		}, claims: with(18, "https://github.com/acme/app/.github/workflows/evil.yml@refs/heads/x/.github/workflows/build.yml@y"), refused: "definition"},
+		{name: "definition left out", head: func(h *Head) { h.Definition.URI = "" }, claims: github, refused: "definition"},
+		{name: "commit left out", head: func(h *Head) { h.Source.Commit = "" }, claims: github, refused: "source commit"},
+		{name: "another run", claims: githubClaims("4712", "1"), refused: "run invocation"},
+		{name: "another run, claimed", claims: githubClaims("4712", "1"), invocation: githubClaims("4712", "1")[21], refused: "4712"},
+		{name: "another run that ends alike", claims: githubClaims("14711", "1"), invocation: githubClaims("14711", "1")[21], refused: "14711"},
+		{name: "another attempt, claimed", claims: githubClaims("4711", "2"), invocation: githubClaims("4711", "2")[21], refused: "attempt"},
+		{name: "a run that is named like the attempt", head: func(h *Head) { h.CI.Run = "1" }, claims: github, refused: "4711"},
+		{name: "invocation left out", claims: github, invocation: "-", refused: "run invocation"},
+		{name: "nothing in the certificate", claims: nil, unchecked: []string{"source repository", "source commit", "source ref", "pipeline definition", "run invocation"}},
+		{name: "no definition in the certificate", claims: without(18), unchecked: []string{"pipeline definition"}},
+		{name: "GitLab", head: gitlabHead, claims: claims{12: gitlab, 13: github[13], 14: github[14], 18: gitlab + "//.gitlab-ci.yml@refs/heads/main", 21: gitlab + "/-/jobs/99"},
+			invocation: gitlab + "/-/jobs/99", unchecked: []string{"run:"}},
+		{name: "GitLab, another job", head: gitlabHead, claims: claims{12: gitlab, 13: github[13], 14: github[14], 18: gitlab + "//.gitlab-ci.yml@refs/heads/main", 21: gitlab + "/-/jobs/98"},
+			invocation: gitlab + "/-/jobs/99", refused: "run invocation"},
+		{name: "Jenkins", head: jenkinsHead, claims: claims{12: github[12], 13: github[13], 14: github[14], 18: "https://jenkins.example.com/job/app", 21: "https://jenkins.example.com/job/app/12/"},
+			invocation: "https://jenkins.example.com/job/app/12/", unchecked: []string{"definition's path"}},
+		{name: "Jenkins, another build", head: jenkinsHead, claims: claims{21: "https://jenkins.example.com/job/app/112"}, invocation: "https://jenkins.example.com/job/app/112", refused: "112"},
+		{name: "Buildkite", head: func(h *Head) { h.CI.Run = "12" }, claims: claims{21: "https://buildkite.com/acme/app/builds/12#0190"}, invocation: "https://buildkite.com/acme/app/builds/12#0190",
+			unchecked: []string{"source repository", "source commit", "source ref", "pipeline definition"}},
+	} {
+		h := testHead(t)
+		if tc.head != nil {
+			tc.head(&h)
+		}
+		invocation := testBuild("").Run.InvocationURI
+		switch tc.invocation {
+		case "":
+		case "-":
+			invocation = ""
+		default:
+			invocation = tc.invocation
+		}
+		c := tc.claims
+		v := Verified{SourceURI: c[12], SourceDigest: c[13], SourceRef: c[14], BuildConfigURI: c[18], RunInvocationURI: c[21]}
+		unchecked, err := h.certified(v, invocation)
+		if tc.refused != "" {
+			if err == nil || !strings.Contains(err.Error(), tc.refused) || fault.KindOf(err) != fault.Denied {
+				t.Errorf("%s: %v", tc.name, err)
+			}
+			continue
+		}
+		if err != nil || len(unchecked) != len(tc.unchecked) {
+			t.Errorf("%s: %q, %v", tc.name, unchecked, err)
+			continue
+		}
+		for i, u := range tc.unchecked {
+			if !strings.Contains(unchecked[i], u) {
+				t.Errorf("%s: not checked %q, want %q", tc.name, unchecked[i], u)
+			}
+		}
+	}
+}
+
+// TestStatementOfAnotherKindIsRefused signs documents well, but with a statement that is not
+// over documents at this place.
+func TestStatementOfAnotherKindIsRefused(t *testing.T) {
+	d := create(t)
+	loc := record(t, d, "build")
+	p := testHead(t).Path()
+	s := newSigner("build1", githubClaims("4711", "1"))
+	sum := loc.SHA256
+	subject := func(name, sha string) string {
+		return `"subject":[{"name":"` + name + `","digest":{"sha256":"` + sha + `"}},{"name":"other","digest":{"sha256":"` + sum + `"}}]`
+	}
+	invocation := `"runInvocationUri":"` + testBuild("").Run.InvocationURI + `"`
+	place := `"predicate":{"path":"` + p.Step("build") + `",` + invocation + `}`
+	kind := `"_type":"https://in-toto.io/Statement/v1","predicateType":"` + DocumentsPredicateType + `"`
+	for _, tc := range []struct{ name, statement, words string }{
+		{"good", "{" + kind + "," + subject(loc.Document, sum) + "," + place + "}", ""},
+		{"another predicate type", `{"predicateType":"` + PredicateType + `",` + subject(loc.Document, sum) + "," + place + "}", "predicate type"},
+		{"another name", "{" + kind + "," + subject("x", sum) + "," + place + "}", "does not name it"},
+		{"another digest", "{" + kind + "," + subject(loc.Document, sumHex(nil)) + "," + place + "}", "another digest"},
+		{"no predicate", "{" + kind + "," + subject(loc.Document, sum) + "}", "predicate"},
+		{"unknown field", "{" + kind + "," + subject(loc.Document, sum) + `,"predicate":{"path":"` + p.Step("build") + `","x":1}}`, "unknown field"},
+		{"another run", "{" + kind + "," + subject(loc.Document, sum) + `,"predicate":{"path":"a=2Fb/main/1-1/build"}}`, "made in run"},
+		{"another step", "{" + kind + "," + subject(loc.Document, sum) + `,"predicate":{"path":"` + p.Step("test") + `",` + invocation + `}}`, "made by step"},
+		{"another invocation", "{" + kind + "," + subject(loc.Document, sum) + `,"predicate":{"path":"` + p.Step("build") + `"}}`, "made in"},
+		{"no path", "{" + kind + "," + subject(loc.Document, sum) + `,"predicate":{"path":"../../x"}}`, "path"},
+	} {
+		bundle, err := s.SignStatement(t.Context(), []byte(tc.statement))
+		if err != nil {
+			t.Fatal(err)
+		}
+		overwrite(t, d, loc.Document+bundleSuffix, bundle)
+		_, err = d.Verify(t.Context(), p, testCheck)
+		if tc.words == "" {
+			if err != nil {
+				t.Errorf("%s: %v", tc.name, err)
+			}
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), tc.words) || fault.KindOf(err) != fault.Denied {
+			t.Errorf("%s: %v", tc.name, err)
+		}
+	}
+}
+
+func TestVerifyWritesNothing(t *testing.T) {
+	d, p := closedRepository(t)
+	before := files(t, d)
+	if err := filepath.WalkDir(d.Path(), func(name string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() {
+			err = os.Chmod(name, 0o555)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	read, err := OpenDir(d.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	verify(t, read, p)
+	if _, err := read.Load(p); err != nil {
+		t.Error(err)
+	}
+	_ = filepath.WalkDir(d.Path(), func(name string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() {
+			err = os.Chmod(name, 0o755)
+		}
+		return err
+	})
+	if after := files(t, d); !maps.EqualFunc(before, after, slices.Equal[[]byte]) {
+		t.Error("verification changed the repository")
+	}
+}
+
+func TestVerifyEndsWithTheContext(t *testing.T) {
+	d := create(t)
+	record(t, d, "build")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := d.Verify(ctx, testHead(t).Path(), testCheck)
+	refused(t, err, fault.Interrupted)
+}
