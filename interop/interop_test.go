@@ -139,6 +139,7 @@ func run(t *testing.T, folder string, env ...string) {
 			"image":   pushImage,
 			"bundle":  findBundle,
 			"capture": capture,
+			"exits":   exits,
 		},
 	})
 }

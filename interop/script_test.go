@@ -3,9 +3,12 @@ package interop
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -92,6 +95,24 @@ func findBundle(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%d of the bundles %v are of type %s, not 1", len(found), paths, args[2])
 	}
 	ts.Setenv(args[0], found[0])
+}
+
+// exits is the script command "exits CODE PROGRAM ARG…": it runs the program and wants
+// that exit code. A refusal is a 3 of pipeseal's; a crash must not pass for one.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARG…")
+	}
+	code := 0
+	err := ts.Exec(args[1], args[2:]...)
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
 }
 
 // capture is the script command "capture NAME": it sets $NAME to the last command's
