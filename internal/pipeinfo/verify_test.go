@@ -318,7 +318,9 @@ func TestCertificateOfAnother(t *testing.T) {
 		{name: "another commit", claims: with(13, "ff"), refused: "source commit"},
 		{name: "another branch", claims: with(14, "refs/heads/dev"), refused: "source ref"},
 		{name: "another definition", claims: with(18, "https://github.com/acme/app/.github/workflows/evil.yml@refs/heads/main"), refused: "definition"},
-		{name: "another definition, claimed", head: func(h *Head) { h.Definition.URI = "https://github.com/acme/app/.github/workflows/evil.yml@refs/heads/main" },
+		{name: "another definition, claimed", head: func(h *Head) {
+			h.Definition.URI = "https://github.com/acme/app/.github/workflows/evil.yml@refs/heads/main"
+		},
 			claims: with(18, "https://github.com/acme/app/.github/workflows/evil.yml@refs/heads/main"), refused: "definition"},
 		{name: "another definition whose ref looks like this one", head: func(h *Head) {
 			h.Definition.URI = "https://github.com/acme/app/.github/workflows/evil.yml@refs/heads/x/.github/workflows/build.yml@y"
