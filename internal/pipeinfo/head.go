@@ -3,6 +3,7 @@ package pipeinfo
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"unicode/utf8"
 
@@ -117,7 +118,7 @@ func (h Head) check() error {
 		return fmt.Errorf("branch is %q, but the ref makes it %q", show(h.Branch), show(b))
 	}
 	if h.CI.Run == "" || h.CI.Attempt == "" {
-		return fmt.Errorf("it names no run or no attempt")
+		return errors.New("it names no run or no attempt")
 	}
 	if err := h.Path().check(); err != nil {
 		return err
@@ -125,7 +126,7 @@ func (h Head) check() error {
 	d := h.Definition
 	if d.Digest == nil {
 		if d.Text != "" {
-			return fmt.Errorf("it has the definition's text without its digest")
+			return errors.New("it has the definition's text without its digest")
 		}
 		return nil
 	}
@@ -133,7 +134,7 @@ func (h Head) check() error {
 		return err
 	}
 	if d.Text != "" && sumHex([]byte(d.Text)) != d.Digest.SHA256 {
-		return fmt.Errorf("the definition's text does not have its digest")
+		return errors.New("the definition's text does not have its digest")
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func (d *Dir) index(ctx context.Context, s stored[Step]) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			return d.putEntry(path.Dir(s.path), path.Join(indexRoot, sum), e)
+			return d.putEntry(path.Join(indexRoot, sum), e)
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -57,9 +57,9 @@ func (d *Dir) index(ctx context.Context, s stored[Step]) error {
 	return nil
 }
 
-// putEntry writes an entry by way of a file in the step's directory, where a later holder
-// of its lock finds what a dead writer left.
-func (d *Dir) putEntry(step, dir string, e Entry) error {
+// putEntry writes an entry by way of a file beside it. What a dead writer left of that stays;
+// readers do not see it, and a directory of its own keeps thousands from queueing for one.
+func (d *Dir) putEntry(dir string, e Entry) error {
 	name := path.Join(dir, entryFile(e.Path))
 	if there, err := d.exists(name); err != nil || there {
 		return err
@@ -71,7 +71,7 @@ func (d *Dir) putEntry(step, dir string, e Entry) error {
 	if err := d.root.Mkdir(dir, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
 		return diskFault(err)
 	}
-	temp, err := d.temp(step, data, false)
+	temp, err := d.temp(dir, data, false)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package pipeinfo
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -79,7 +80,7 @@ func (i Info) check() error {
 	for _, list := range [][]StepEntry{i.Steps, i.Inherited} {
 		for n, e := range list {
 			if n > 0 && list[n-1].Path >= e.Path {
-				return fmt.Errorf("its steps are not in order")
+				return errors.New("its steps are not in order")
 			}
 			if e.Status.rank() < 0 {
 				return fmt.Errorf("status %q is not known", show(string(e.Status)))

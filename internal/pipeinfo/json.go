@@ -77,12 +77,15 @@ func checkObject(d *json.Decoder, depth int) error {
 		if err != nil {
 			return err
 		}
-		key := t.(string)
-		if fold := strings.ToLower(key); seen[fold] {
-			return fmt.Errorf("field %q occurs twice", key)
-		} else {
-			seen[fold] = true
+		key, ok := t.(string)
+		if !ok {
+			return errors.New("a field has no name")
 		}
+		fold := strings.ToLower(key)
+		if seen[fold] {
+			return fmt.Errorf("field %q occurs twice", key)
+		}
+		seen[fold] = true
 		if err := checkValue(d, depth); err != nil {
 			return err
 		}

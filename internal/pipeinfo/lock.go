@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"time"
 
@@ -44,10 +43,12 @@ func (d *Dir) tryLock(dir string) (*lock, error) {
 }
 
 func (d *Dir) take(f *os.File, name string) error {
-	if free, err := exclusive(f); err != nil {
+	free, err := exclusive(f)
+	if err != nil {
 		return fault.New(fault.Usage, "lock %s: %w", name, err).
 			WithHint("name a pipeinfo repository on a file system that has locks, with --pipeinfo dir:PATH")
-	} else if !free {
+	}
+	if !free {
 		return errBusy
 	}
 	held, err := f.Stat()
@@ -71,7 +72,7 @@ func (d *Dir) waitLock(ctx context.Context, dir string) (*lock, error) {
 		if !errors.Is(err, errBusy) {
 			return l, err
 		}
-		timer := time.NewTimer(wait/2 + rand.N(wait))
+		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			timer.Stop()

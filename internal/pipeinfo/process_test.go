@@ -40,7 +40,6 @@ func child(what string, args []string) error {
 		return err
 	}
 	defer d.Close()
-	t := &testing.T{}
 	switch what {
 	case "steps":
 		n, err := strconv.Atoi(args[2])
@@ -53,7 +52,7 @@ func child(what string, args []string) error {
 		if err != nil {
 			return err
 		}
-		r, step, s, err := beginChild(t, d, args[1], "")
+		r, step, s, err := beginChild(d, args[1], "")
 		if err != nil {
 			return err
 		}
@@ -73,7 +72,7 @@ func child(what string, args []string) error {
 		fmt.Println("ready")
 		claim := Claim("repeat")
 		for i := 0; ; i++ {
-			r, step, s, err := beginChild(t, d, args[1], claim)
+			r, step, s, err := beginChild(d, args[1], claim)
 			if err != nil {
 				return err
 			}
@@ -99,7 +98,7 @@ func die() error {
 	select {}
 }
 
-func beginChild(t *testing.T, d *Dir, name string, claim Claim) (*Record, Step, *testSigner, error) {
+func beginChild(d *Dir, name string, claim Claim) (*Record, Step, *testSigner, error) {
 	b := testBuild(name)
 	h, err := HeadOf(b)
 	if err != nil {
@@ -110,7 +109,7 @@ func beginChild(t *testing.T, d *Dir, name string, claim Claim) (*Record, Step, 
 		return nil, Step{}, nil, err
 	}
 	s := newSigner(name, githubClaims("4711", "1"))
-	step := testStep(t, b, s)
+	step := testStep(&testing.T{}, b, s)
 	r.complete(&step)
 	return r, step, s, nil
 }
@@ -301,7 +300,7 @@ func TestWritersKilledAnywhere(t *testing.T) {
 		_ = c.Wait()
 		consistent(t, d)
 	}
-	r, step, s, err := beginChild(t, d, "repeat", "repeat")
+	r, step, s, err := beginChild(d, "repeat", "repeat")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +313,7 @@ func TestWritersKilledAnywhere(t *testing.T) {
 	if len(rep.Steps) == 0 || len(rep.Foreign) != 0 {
 		t.Errorf("%d documents, foreign %v", len(rep.Steps), rep.Foreign)
 	}
-	noLeftovers(t, d)
+	noLeftovers(t, d, indexRoot)
 	t.Logf("%d documents after 24 kills", len(rep.Steps))
 }
 

@@ -369,11 +369,11 @@ func TestNothingOutsideTheRepositoryIsTouched(t *testing.T) {
 	})
 	t.Run("document", func(t *testing.T) {
 		loc := record(t, d, "build")
-		real := filepath.Join(d.Path(), filepath.FromSlash(loc.Document))
-		if err := os.Rename(real, real+".sig2"); err != nil {
+		file := filepath.Join(d.Path(), filepath.FromSlash(loc.Document))
+		if err := os.Rename(file, file+".sig2"); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Symlink("step.json.sig2", real); err != nil {
+		if err := os.Symlink("step.json.sig2", file); err != nil {
 			t.Fatal(err)
 		}
 		_, err := d.Verify(t.Context(), p, testCheck)

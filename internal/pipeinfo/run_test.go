@@ -2,11 +2,11 @@ package pipeinfo
 
 import (
 	"bytes"
-	"context"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -95,12 +95,12 @@ func tryRecord(t *testing.T, d *Dir, b build.Build, s *testSigner) (Location, er
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := d.Begin(context.Background(), h, b.Run.Step, "")
+	r, err := d.Begin(t.Context(), h, b.Run.Step, "")
 	if err != nil {
 		return Location{}, err
 	}
 	defer r.Release()
-	return r.Finish(context.Background(), s, testStep(t, b, s), testCheck)
+	return r.Finish(t.Context(), s, testStep(t, b, s), testCheck)
 }
 
 func attempt(b build.Build, n string) build.Build {
@@ -121,7 +121,7 @@ func closeRun(t *testing.T, d *Dir, p RunPath) Info {
 	s := newSigner("close", githubClaims(p.Run, p.Attempt))
 	c := closing(s)
 	c.RunInvocationURI = "https://github.com/acme/app/actions/runs/" + p.Run + "/attempts/" + p.Attempt
-	i, err := d.CloseRun(context.Background(), p, s, c, testCheck)
+	i, err := d.CloseRun(t.Context(), p, s, c, testCheck)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func closeRun(t *testing.T, d *Dir, p RunPath) Info {
 
 func verify(t *testing.T, d *Dir, p RunPath) *Report {
 	t.Helper()
-	r, err := d.Verify(context.Background(), p, testCheck)
+	r, err := d.Verify(t.Context(), p, testCheck)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,10 +178,11 @@ func files(t *testing.T, d *Dir) map[string][]byte {
 	return all
 }
 
-func noLeftovers(t *testing.T, d *Dir) {
+// noLeftovers checks that no file is left that was being written, but below the directories.
+func noLeftovers(t *testing.T, d *Dir, but ...string) {
 	t.Helper()
 	for name := range files(t, d) {
-		if strings.HasPrefix(path.Base(name), ".") {
+		if strings.HasPrefix(path.Base(name), ".") && !slices.ContainsFunc(but, func(b string) bool { return strings.HasPrefix(name, b) }) {
 			t.Errorf("%s is left over", name)
 		}
 	}

@@ -1,6 +1,7 @@
 package pipeinfo
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -196,7 +197,7 @@ func (s Step) check() error {
 		return err
 	}
 	if s.FinishedOn.Before(s.StartedOn) {
-		return fmt.Errorf("it finished before it started")
+		return errors.New("it finished before it started")
 	}
 	for _, d := range []struct {
 		what string
@@ -238,7 +239,7 @@ func (r Resource) check() error {
 
 func (a Attestation) check() error {
 	if a.PredicateType == "" {
-		return fmt.Errorf("an attestation has no predicateType")
+		return errors.New("an attestation has no predicateType")
 	}
 	for _, s := range a.Subjects {
 		alg, v, ok := strings.Cut(s, ":")
@@ -248,7 +249,7 @@ func (a Attestation) check() error {
 	}
 	for _, l := range a.Logs {
 		if l.URL == "" || l.Index < 0 {
-			return fmt.Errorf("a log entry has no URL or a negative index")
+			return errors.New("a log entry has no URL or a negative index")
 		}
 	}
 	return a.Digest.check("an attestation's digest")

@@ -195,9 +195,9 @@ func (v *verification) agrees(s Step, path string, who Verified, at place, previ
 	case s.Head.SHA256 != v.head.sha256:
 		return fmt.Errorf("it belongs to a head with digest sha256:%s", s.Head.SHA256)
 	case s.Key != key:
-		return fmt.Errorf("it says that another key signed it")
+		return errors.New("it says that another key signed it")
 	case (s.Previous == nil) != (previous == nil), previous != nil && *s.Previous != *previous:
-		return fmt.Errorf("it does not follow the document before it")
+		return errors.New("it does not follow the document before it")
 	}
 	return nil
 }
