@@ -112,11 +112,15 @@ func TestFile(t *testing.T) { run(t, "file") }
 // directories lie in the checkout, as a build's do.
 func run(t *testing.T, folder string, env ...string) {
 	t.Helper()
-	home, checkout := os.Getenv(homeVar), os.Getenv("GITHUB_WORKSPACE")
+	home := os.Getenv(homeVar)
+	work, err := os.MkdirTemp(os.Getenv("GITHUB_WORKSPACE"), folder+"-")
+	if err != nil {
+		t.Fatal(err)
+	}
 	tools := filepath.Join(home, "../bin") + ":" + filepath.Join(home, "bin") + ":" + os.Getenv("PATH")
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join(home, "testdata", folder),
-		WorkdirRoot:         checkout,
+		WorkdirRoot:         work,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
