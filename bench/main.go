@@ -65,7 +65,7 @@ func realMain(ctx context.Context, args []string) error {
 		if t.long {
 			n = max(1, n/3)
 		}
-		fmt.Fprintf(os.Stderr, "%s, %d times …\n", t.name, n)
+		fmt.Fprintf(os.Stderr, "%s: %s / %s, %d times …\n", t.name, t.ours.how, t.theirs.how, n)
 		r, err := b.measure(ctx, t, n)
 		if err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
