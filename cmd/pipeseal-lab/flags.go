@@ -37,7 +37,7 @@ type tokenFlags struct {
 }
 
 func (s *settings) bind(fs *pflag.FlagSet) {
-	fs.StringVar(&s.dir, "dir", "", "keep keys, ports, log and images in this `directory` and find them again (default: a temporary one)")
+	fs.StringVar(&s.dir, "dir", "", "keep keys, ports, log and images in this `directory` and find them again (default: a temporary one, and images in memory)")
 	fs.DurationVar(&s.checkpoint, "checkpoint-interval", lab.MinCheckpointInterval, "how often the log publishes, which is how long an entry takes")
 	fs.StringArrayVar(&s.slow, "slow", nil, "`SERVICE[:METHOD[:PATHPART]]=DURATION`: make a service slow; repeatable")
 	fs.StringArrayVar(&s.fail, "fail", nil, "`SERVICE[:METHOD[:PATHPART]]=STATUS|drop|lose[xN][/retry-after=SECONDS]`: make a service fail; repeatable")
@@ -81,9 +81,9 @@ type started struct {
 // start is usage's fault where a flag is wrong.
 func (s *settings) start(ctx context.Context, p process) (*started, error) {
 	begin := time.Now()
-	quiet()
+	lab.LogTo(nil)
 	if s.verbose {
-		loud(p.stderr)
+		lab.LogTo(p.stderr)
 	}
 	o := lab.Options{CheckpointInterval: s.checkpoint, Claims: map[lab.Issuer]map[string]any{}}
 	var err error
@@ -119,7 +119,7 @@ func (s *settings) start(ctx context.Context, p process) (*started, error) {
 		if o.Dir, err = os.MkdirTemp("", "pipeseal-lab-*"); err != nil {
 			return nil, err
 		}
-		out.temporary = true
+		out.temporary, o.ImagesInMemory = true, true
 	}
 	if out.Lab, err = lab.Start(ctx, o); err != nil {
 		if out.temporary {

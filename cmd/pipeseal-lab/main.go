@@ -11,11 +11,7 @@ import (
 	"io"
 	"os"
 
-	fulciolog "github.com/sigstore/fulcio/pkg/log"
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
-	"k8s.io/klog/v2"
 )
 
 // Exit codes of the lab itself. While a command runs under it, only exitLab is the lab's
@@ -92,20 +88,4 @@ func realMain(ctx context.Context, args []string, p process) int {
 		fmt.Fprintln(p.stderr, "pipeseal-lab: error:", e.err)
 	}
 	return e.code
-}
-
-// quiet keeps upstream's packages, which log to stdout and stderr on their own, from
-// writing between a command's lines.
-func quiet() {
-	fulciolog.Logger = zap.NewNop().Sugar()
-	klog.LogToStderr(false)
-	klog.SetOutput(io.Discard)
-}
-
-// loud has them write to w.
-func loud(w io.Writer) {
-	fulciolog.Logger = zap.New(zapcore.NewCore(
-		zapcore.NewConsoleEncoder(zap.NewDevelopmentEncoderConfig()), zapcore.AddSync(w), zap.InfoLevel)).Sugar()
-	klog.LogToStderr(false)
-	klog.SetOutput(w)
 }

@@ -29,6 +29,9 @@ type Options struct {
 	// Dir is where keys, ports, log and images are kept, and are found again. It is
 	// created if it does not exist.
 	Dir string
+	// ImagesInMemory keeps the registries' images in memory only: ten times as fast as
+	// files, and gone with the lab.
+	ImagesInMemory bool
 	// CheckpointInterval is how often the log publishes; at least MinCheckpointInterval,
 	// which 0 means.
 	CheckpointInterval time.Duration
@@ -109,7 +112,7 @@ func Start(ctx context.Context, o Options) (_ *Lab, err error) {
 	l.serve(Rekor, o.Rules, rekor)
 	l.serve(TSA, o.Rules, newTSA(k))
 	for _, s := range []Service{Registry, RegistryFallback} {
-		r := newRegistry(registryDir(l.dir, s), s == Registry)
+		r := newRegistry(registryDir(l.dir, s), s == Registry, o.ImagesInMemory)
 		l.registries = append(l.registries, r)
 		l.serve(s, o.Rules, r)
 	}
@@ -196,8 +199,8 @@ func (l *Lab) Close(ctx context.Context) error {
 		}
 	}
 	for _, r := range l.registries {
-		if err := r.server.Close(); err != nil {
-			errs = append(errs, fmt.Errorf("close a registry: %w", err))
+		if err := r.close(); err != nil {
+			errs = append(errs, err)
 		}
 	}
 	if l.cancel != nil {
@@ -234,5 +237,5 @@ func (l *Lab) RequestURL() string { return l.IssuerURL(GitHub) + "/token?api-ver
 // RequestToken is the bearer token RequestURL asks for.
 func (l *Lab) RequestToken() string { return l.issuer.bearer }
 
-// Mint is a token of the issuer as it would be handed to a job.
-func (l *Lab) Mint(as Issuer) (string, error) { return l.issuer.token(as, Token{}) }
+// Mint is a token of the issuer for Fulcio, as it would be handed to a job.
+func (l *Lab) Mint(as Issuer) (string, error) { return l.issuer.token(as, Token{Audience: Audience}) }
