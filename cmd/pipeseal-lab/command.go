@@ -15,8 +15,8 @@ import (
 	"golang.org/x/term"
 )
 
-// catchSignals is where the signals for the command arrive; when ctx is done, a SIGTERM
-// does. From the call to release on, none of them ends this process.
+// catchSignals is where the signals to stop arrive; when ctx is done, a SIGTERM does.
+// Until release is called none of them ends this process.
 func catchSignals(ctx context.Context) (signals <-chan os.Signal, release func()) {
 	c := make(chan os.Signal, 8)
 	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
@@ -57,7 +57,7 @@ func runStep(p process, environ, args []string, signals <-chan os.Signal) (int, 
 				to = cmd.Process.Pid
 			}
 			// It may have ended meanwhile, which done will tell.
-			syscall.Kill(to, s.(syscall.Signal))
+			_ = syscall.Kill(to, s.(syscall.Signal))
 		}
 	}
 }

@@ -74,7 +74,7 @@ func realMain(ctx context.Context, args []string, p process) int {
 	root.SetErr(p.stderr)
 	root.SetArgs(args)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exit{exitUsage, err} })
-	root.AddCommand(upCommand(p), runCommand(p), tokenCommand(p))
+	root.AddCommand(upCommand(p), runCommand(p), tokenCommand(p)) //nolint:contextcheck // a lab is stopped after what interrupted it
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -227,8 +228,27 @@ func program(t *testing.T, args ...string) (*exec.Cmd, *bufio.Reader) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { cmd.Process.Kill() })
+	// It has ended, unless the test did not get that far.
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
 	return cmd, bufio.NewReader(stdout)
+}
+
+// finish sends the signal, and returns what was still printed and the exit code.
+func finish(t *testing.T, cmd *exec.Cmd, out io.Reader, s syscall.Signal) (string, int) {
+	t.Helper()
+	if err := cmd.Process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+	// Everybody who holds the pipe must be gone before it ends.
+	rest, err := io.ReadAll(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return string(rest), cmd.ProcessState.ExitCode()
 }
 
 func line(t *testing.T, r *bufio.Reader) string {
@@ -248,10 +268,8 @@ func TestSignals(t *testing.T) {
 			cmd, out := program(t, "run", "--", "sh", "-c", script)
 			dir := line(t, out)
 			line(t, out)
-			cmd.Process.Signal(s)
-			rest, _ := io.ReadAll(out)
-			cmd.Wait()
-			if code := cmd.ProcessState.ExitCode(); code != 5 || strings.Count(string(rest), "caught") != 1 {
+			rest, code := finish(t, cmd, out, s)
+			if code != 5 || strings.Count(rest, "caught") != 1 {
 				t.Errorf("code %d, after %q", code, rest)
 			}
 			if _, err := os.Stat(dir); err == nil {
@@ -262,11 +280,8 @@ func TestSignals(t *testing.T) {
 	t.Run("untrapped", func(t *testing.T) {
 		cmd, out := program(t, "run", "--", "sh", "-c", "echo ready; sleep 60 & wait")
 		line(t, out)
-		cmd.Process.Signal(syscall.SIGTERM)
-		// The sleep holds stdout open until it is gone, too.
-		io.ReadAll(out)
-		cmd.Wait()
-		if code := cmd.ProcessState.ExitCode(); code != 128+15 {
+		// The sleep must be gone, too, for it holds the pipe.
+		if _, code := finish(t, cmd, out, syscall.SIGTERM); code != 128+15 {
 			t.Errorf("code %d", code)
 		}
 	})
@@ -276,7 +291,12 @@ func TestSignals(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		go func() { bufio.NewReader(ready).ReadString('\n'); cancel() }()
+		go func() {
+			defer cancel()
+			if _, err := bufio.NewReader(ready).ReadString('\n'); err != nil {
+				t.Error(err)
+			}
+		}()
 		code := realMain(ctx, []string{"run", "--", "sh", "-c", "echo ready; exec sleep 60"}, process{
 			stdin: strings.NewReader(""), stdout: wrote, stderr: io.Discard, dir: t.TempDir(), environ: os.Environ(),
 		})
@@ -335,9 +355,7 @@ func TestUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		resp.Body.Close()
-		cmd.Process.Signal(syscall.SIGINT)
-		cmd.Wait()
-		if code := cmd.ProcessState.ExitCode(); code != 0 {
+		if _, code := finish(t, cmd, out, syscall.SIGINT); code != 0 {
 			t.Errorf("it ended with %d", code)
 		}
 	}

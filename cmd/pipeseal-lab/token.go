@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -47,7 +48,7 @@ func tokenCommand(p process) *cobra.Command {
 func fetchToken(ctx context.Context, at, ci string, flags *tokenFlags) (string, error) {
 	u, err := url.Parse(at)
 	if at == "" || err != nil {
-		return "", &exit{exitUsage, fmt.Errorf("PIPESEAL_LAB_TOKEN_URL is not set: source the env file that \"pipeseal-lab up\" writes")}
+		return "", &exit{exitUsage, errors.New("PIPESEAL_LAB_TOKEN_URL is not set: source the env file that \"pipeseal-lab up\" writes")}
 	}
 	changes, err := flags.changes()
 	if err != nil {

@@ -2,12 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -37,19 +36,18 @@ prints where they are.`,
 }
 
 func up(ctx context.Context, p process, s *settings) error {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	signals, release := catchSignals(ctx)
+	defer release()
 	l, err := s.start(ctx, p)
 	if err != nil {
 		return failed(err, exitFailed)
 	}
 	env := filepath.Join(l.Dir(), envFile)
 	if err := os.WriteFile(env, exports(l.environ(step.Generic)), 0o644); err != nil {
-		l.stop(ctx)
-		return failed(fmt.Errorf("write the env file: %w", err), exitFailed)
+		return failed(errors.Join(fmt.Errorf("write the env file: %w", err), l.stop(ctx)), exitFailed)
 	}
 	fmt.Fprintf(p.stdout, "%s\n%s\n", filepath.Join(l.Dir(), lab.TrustFile), env)
-	<-ctx.Done()
+	<-signals
 	return failed(l.stop(ctx), exitFailed)
 }
 
@@ -70,7 +68,8 @@ func failed(err error, code int) error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := err.(*exit); ok {
+	var e *exit
+	if errors.As(err, &e) {
 		return err
 	}
 	return &exit{code, err}

@@ -2,7 +2,6 @@ package inject
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -89,7 +88,7 @@ func server(t *testing.T, fail ...string) (*httptest.Server, *atomic.Int64) {
 	s := httptest.NewServer(Wrap("registry", rules, func(w http.ResponseWriter, status int) { w.WriteHeader(status) },
 		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			reached.Add(1)
-			io.WriteString(w, "done")
+			w.Write([]byte("done"))
 		})))
 	// One connection a request, so that the client repeats none on its own.
 	s.Client().Transport.(*http.Transport).DisableKeepAlives = true

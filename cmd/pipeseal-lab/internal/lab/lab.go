@@ -52,6 +52,8 @@ type Lab struct {
 	issuer    *issuer
 	servers   []*http.Server
 	running   sync.WaitGroup
+	// broken are services that ended on their own, one error each.
+	broken chan error
 	// published waits until the log has published what it accepted.
 	published  func(context.Context) error
 	registries []*registry
@@ -67,7 +69,7 @@ func Start(ctx context.Context, o Options) (_ *Lab, err error) {
 	if o.CheckpointInterval < MinCheckpointInterval {
 		return nil, fmt.Errorf("the checkpoint interval %s is shorter than %s", o.CheckpointInterval, MinCheckpointInterval)
 	}
-	l := &Lab{}
+	l := &Lab{broken: make(chan error, len(Services()))}
 	defer func() {
 		if err != nil {
 			l.Close(ctx)
@@ -88,7 +90,7 @@ func Start(ctx context.Context, o Options) (_ *Lab, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.listeners, err = listen(l.dir); err != nil {
+	if l.listeners, err = listen(ctx, l.dir); err != nil {
 		return nil, err
 	}
 	// The services outlive the start.
@@ -151,7 +153,11 @@ func (l *Lab) serve(s Service, rules []*inject.Rule, h http.Handler) {
 		ReadHeaderTimeout: 10 * time.Second,
 	}
 	l.servers = append(l.servers, srv)
-	l.running.Go(func() { srv.Serve(l.listeners[s]) })
+	l.running.Go(func() {
+		if err := srv.Serve(l.listeners[s]); !errors.Is(err, http.ErrServerClosed) {
+			l.broken <- fmt.Errorf("serve %s: %w", s, err)
+		}
+	})
 }
 
 // onlyLocal refuses a request that a name other than loopback's led here: a web page that
@@ -193,6 +199,9 @@ func (l *Lab) Close(ctx context.Context) error {
 		listener.Close()
 	}
 	l.running.Wait()
+	for range len(l.broken) {
+		errs = append(errs, <-l.broken)
+	}
 	if l.published != nil {
 		if err := l.published(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("wait for the log to publish: %w", err))

@@ -22,44 +22,44 @@ func TestMain(m *testing.M) {
 }
 
 // begin starts a lab that stops with the test.
-func begin(t testing.TB, o Options) *Lab {
-	t.Helper()
+func begin(tb testing.TB, o Options) *Lab {
+	tb.Helper()
 	if o.Dir == "" {
-		o.Dir = t.TempDir()
+		o.Dir = tb.TempDir()
 	}
 	if o.Claims == nil {
 		o.Claims = claims()
 	}
 	at := time.Now()
-	l, err := Start(t.Context(), o)
+	l, err := Start(tb.Context(), o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Logf("ready in %s", time.Since(at))
-	t.Cleanup(func() { end(t, l) })
+	tb.Logf("ready in %s", time.Since(at))
+	tb.Cleanup(func() { end(tb, l) })
 	return l
 }
 
 // end stops the lab; a second time it does nothing.
-func end(t testing.TB, l *Lab) {
-	t.Helper()
+func end(tb testing.TB, l *Lab) {
+	tb.Helper()
 	if l.cancel == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := l.Close(ctx); err != nil {
-		t.Errorf("stop the lab: %v", err)
+		tb.Errorf("stop the lab: %v", err)
 	}
 	l.cancel = nil
 }
 
 // do sends a request and returns the answer's status, headers and body.
-func do(t testing.TB, method, url string, header map[string]string, body []byte) (int, http.Header, []byte) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader(body))
+func do(tb testing.TB, method, url string, header map[string]string, body []byte) (int, http.Header, []byte) {
+	tb.Helper()
+	req, err := http.NewRequestWithContext(tb.Context(), method, url, bytes.NewReader(body))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for k, v := range header {
 		req.Header.Set(k, v)
@@ -69,12 +69,12 @@ func do(t testing.TB, method, url string, header map[string]string, body []byte)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return resp.StatusCode, resp.Header, b
 }
@@ -177,8 +177,13 @@ func TestRefusedKeys(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			os.WriteFile(at(c.file), bad, 0o600)
-			defer os.WriteFile(at(c.file), good, 0o600)
+			write := func(content []byte) {
+				if err := os.WriteFile(at(c.file), content, 0o600); err != nil {
+					t.Error(err)
+				}
+			}
+			write(bad)
+			defer write(good)
 			if _, err := loadKeys(dir, time.Now()); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q in it", err, c.want)
 			}

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ const portsFile = "ports.json"
 
 // listen opens one listener per service on 127.0.0.1: on the ports that dir remembers,
 // or on free ones, which it then remembers.
-func listen(dir string) (map[Service]net.Listener, error) {
+func listen(ctx context.Context, dir string) (map[Service]net.Listener, error) {
 	path := filepath.Join(dir, portsFile)
 	ports, err := readPorts(path)
 	if err != nil {
@@ -32,7 +33,7 @@ func listen(dir string) (map[Service]net.Listener, error) {
 	}
 	chosen := map[Service]int{}
 	for _, s := range Services() {
-		l, err := net.Listen("tcp4", net.JoinHostPort(loopback, strconv.Itoa(ports[s])))
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp4", net.JoinHostPort(loopback, strconv.Itoa(ports[s])))
 		if err != nil {
 			if ports[s] != 0 {
 				err = fmt.Errorf("%w (the port of %s, remembered in %s because trust.json names it: stop what uses it, or choose another --dir)", err, s, path)

@@ -12,7 +12,7 @@ import (
 )
 
 // payload decodes a token's claims without checking its signature, which Fulcio does.
-func payload(t testing.TB, token string) map[string]any {
+func payload(t *testing.T, token string) map[string]any {
 	t.Helper()
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -33,12 +34,12 @@ func describe(mediaType string, content []byte) descriptor {
 	return descriptor{MediaType: mediaType, Digest: fmt.Sprintf("sha256:%x", sha256.Sum256(content)), Size: len(content)}
 }
 
-func pushBlob(t testing.TB, repo string, content []byte) descriptor {
-	t.Helper()
+func pushBlob(tb testing.TB, repo string, content []byte) descriptor {
+	tb.Helper()
 	d := describe("application/octet-stream", content)
-	status, header, body := do(t, "POST", repo+"/blobs/uploads/", nil, nil)
+	status, header, body := do(tb, "POST", repo+"/blobs/uploads/", nil, nil)
 	if status != http.StatusAccepted {
-		t.Fatalf("begin an upload: %d %s", status, body)
+		tb.Fatalf("begin an upload: %d %s", status, body)
 	}
 	at := header.Get("Location")
 	if at[0] == '/' {
@@ -48,44 +49,44 @@ func pushBlob(t testing.TB, repo string, content []byte) descriptor {
 	if bytes.ContainsRune([]byte(at), '?') {
 		sep = "&"
 	}
-	if status, _, body := do(t, "PUT", at+sep+"digest="+d.Digest, map[string]string{"Content-Type": "application/octet-stream"}, content); status != http.StatusCreated {
-		t.Fatalf("upload: %d %s", status, body)
+	if status, _, body := do(tb, "PUT", at+sep+"digest="+d.Digest, map[string]string{"Content-Type": "application/octet-stream"}, content); status != http.StatusCreated {
+		tb.Fatalf("upload: %d %s", status, body)
 	}
 	return d
 }
 
 // push puts a manifest at the tag, or at its digest, and returns its descriptor.
-func push(t testing.TB, repo, tag, mediaType string, manifest map[string]any) (descriptor, http.Header) {
-	t.Helper()
+func push(tb testing.TB, repo, tag, mediaType string, manifest map[string]any) (descriptor, http.Header) {
+	tb.Helper()
 	manifest["schemaVersion"], manifest["mediaType"] = 2, mediaType
 	b, err := json.Marshal(manifest)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	d := describe(mediaType, b)
 	if tag == "" {
 		tag = d.Digest
 	}
-	status, header, body := do(t, "PUT", repo+"/manifests/"+tag, map[string]string{"Content-Type": mediaType}, b)
+	status, header, body := do(tb, "PUT", repo+"/manifests/"+tag, map[string]string{"Content-Type": mediaType}, b)
 	if status != http.StatusCreated {
-		t.Fatalf("push %s: %d %s", tag, status, body)
+		tb.Fatalf("push %s: %d %s", tag, status, body)
 	}
 	return d, header
 }
 
-func pushImage(t testing.TB, repo, tag, layer string) descriptor {
-	t.Helper()
-	config, blob := pushBlob(t, repo, []byte("{}")), pushBlob(t, repo, []byte(layer))
-	d, _ := push(t, repo, tag, imageType, map[string]any{"config": config, "layers": []descriptor{blob}})
+func pushImage(tb testing.TB, repo, tag, layer string) descriptor {
+	tb.Helper()
+	config, blob := pushBlob(tb, repo, []byte("{}")), pushBlob(tb, repo, []byte(layer))
+	d, _ := push(tb, repo, tag, imageType, map[string]any{"config": config, "layers": []descriptor{blob}})
 	return d
 }
 
 // pushReferrer pushes a bundle that refers to the subject, as cosign does.
-func pushReferrer(t testing.TB, repo string, subject descriptor, content string) (descriptor, http.Header) {
-	t.Helper()
-	empty, blob := pushBlob(t, repo, []byte("{}")), pushBlob(t, repo, []byte(content))
+func pushReferrer(tb testing.TB, repo string, subject descriptor, content string) (descriptor, http.Header) {
+	tb.Helper()
+	empty, blob := pushBlob(tb, repo, []byte("{}")), pushBlob(tb, repo, []byte(content))
 	empty.MediaType, blob.MediaType = emptyType, sigType
-	d, header := push(t, repo, "", imageType, map[string]any{
+	d, header := push(tb, repo, "", imageType, map[string]any{
 		"artifactType": sigType, "config": empty, "layers": []descriptor{blob}, "subject": subject,
 		"annotations": map[string]string{"dev.sigstore.bundle.content": content},
 	})
@@ -93,7 +94,7 @@ func pushReferrer(t testing.TB, repo string, subject descriptor, content string)
 	return d, header
 }
 
-func referrers(t testing.TB, repo, digest, query string) []descriptor {
+func referrers(t *testing.T, repo, digest, query string) []descriptor {
 	t.Helper()
 	status, header, body := do(t, "GET", repo+"/referrers/"+digest+query, nil, nil)
 	var index struct {
@@ -172,9 +173,11 @@ func TestConcurrentReferrers(t *testing.T) {
 	image := pushImage(t, repo, "v1", "layer")
 	var g errgroup.Group
 	for i := range writers {
-		g.Go(func() error { pushReferrer(t, repo, image, fmt.Sprint(i)); return nil })
+		g.Go(func() error { pushReferrer(t, repo, image, strconv.Itoa(i)); return nil })
 	}
-	g.Wait()
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
 	if got := referrers(t, repo, image.Digest, ""); len(got) != writers {
 		t.Errorf("%d of %d are listed", len(got), writers)
 	}
@@ -234,11 +237,13 @@ func BenchmarkPush(b *testing.B) {
 				var g errgroup.Group
 				for i := range 100 {
 					g.Go(func() error {
-						pushReferrer(b, repo, pushImage(b, repo, fmt.Sprint("v", i), fmt.Sprint(i)), fmt.Sprint("sig", i))
+						pushReferrer(b, repo, pushImage(b, repo, fmt.Sprint("v", i), strconv.Itoa(i)), fmt.Sprint("sig", i))
 						return nil
 					})
 				}
-				g.Wait()
+				if err := g.Wait(); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 	}

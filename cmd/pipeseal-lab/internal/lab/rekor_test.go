@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -25,7 +26,7 @@ import (
 )
 
 // entry is a request to log a signature, with a key for its verifier or a certificate.
-func entry(t testing.TB, content string, certified bool) []byte {
+func entry(t *testing.T, content string, certified bool) []byte {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -64,12 +65,12 @@ func entry(t testing.TB, content string, certified bool) []byte {
 	return b
 }
 
-func addEntry(t testing.TB, l *Lab, body []byte) (int, http.Header, []byte) {
+func addEntry(t *testing.T, l *Lab, body []byte) (int, http.Header, []byte) {
 	t.Helper()
 	return do(t, "POST", l.URL(Rekor)+"/api/v2/log/entries", map[string]string{"Content-Type": "application/json"}, body)
 }
 
-func diskUse(t testing.TB, dir string) (total int64) {
+func diskUse(t *testing.T, dir string) (total int64) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -99,7 +100,7 @@ func TestLogStaysSmall(t *testing.T) {
 	g.SetLimit(atOnce)
 	for i := range entries {
 		g.Go(func() error {
-			status, _, body := addEntry(t, l, entry(t, fmt.Sprint(i), true))
+			status, _, body := addEntry(t, l, entry(t, strconv.Itoa(i), true))
 			var e rekor.TransparencyLogEntry
 			if err := protojson.Unmarshal(body, &e); err != nil || status != http.StatusCreated {
 				return fmt.Errorf("%d %s", status, body)
@@ -135,7 +136,7 @@ func settled(t *testing.T, l *Lab, limit int64) {
 func TestSweep(t *testing.T) {
 	l := begin(t, Options{})
 	for i := range 40 {
-		if status, _, body := addEntry(t, l, entry(t, fmt.Sprint(i), true)); status != http.StatusCreated {
+		if status, _, body := addEntry(t, l, entry(t, strconv.Itoa(i), true)); status != http.StatusCreated {
 			t.Fatalf("%d %s", status, body)
 		}
 	}
@@ -231,7 +232,7 @@ func TestImpatientClient(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var g errgroup.Group
 	for i := range 32 {
-		body := string(entry(t, fmt.Sprint(i), false))
+		body := string(entry(t, strconv.Itoa(i), false))
 		g.Go(func() error {
 			at := t.Context()
 			if i%2 == 0 {

@@ -51,7 +51,7 @@ func claims() map[Issuer]map[string]any {
 }
 
 // trust reads what the lab wrote, as its clients do.
-func trust(t testing.TB, dir string) (*root.TrustedRoot, *root.SigningConfig) {
+func trust(t *testing.T, dir string) (*root.TrustedRoot, *root.SigningConfig) {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(dir, TrustFile))
 	if err != nil {
@@ -76,7 +76,7 @@ func trust(t testing.TB, dir string) (*root.TrustedRoot, *root.SigningConfig) {
 }
 
 // signed is a bundle made with every service that the signing config names.
-func signed(t testing.TB, l *Lab, as Issuer, artifact string) *bundlepb.Bundle {
+func signed(t *testing.T, l *Lab, as Issuer, artifact string) *bundlepb.Bundle {
 	t.Helper()
 	token, err := l.Mint(as)
 	if err != nil {
@@ -106,7 +106,7 @@ func signWith(ctx context.Context, l *Lab, token, artifact string, sc *root.Sign
 }
 
 // verified checks certificate, SCT, log entry, timestamp and artifact.
-func verified(t testing.TB, dir string, b *bundlepb.Bundle, artifact, issuer, san string) {
+func verified(t *testing.T, dir string, b *bundlepb.Bundle, artifact, issuer, san string) {
 	t.Helper()
 	tr, _ := trust(t, dir)
 	v, err := verify.NewVerifier(tr, verify.WithSignedCertificateTimestamps(1), verify.WithTransparencyLog(1), verify.WithSignedTimestamps(1))
@@ -127,7 +127,7 @@ func verified(t testing.TB, dir string, b *bundlepb.Bundle, artifact, issuer, sa
 }
 
 // extensions are the certificate's Fulcio extensions from 8 on, which are DER strings.
-func extensions(t testing.TB, b *bundlepb.Bundle) map[int]string {
+func extensions(t *testing.T, b *bundlepb.Bundle) map[int]string {
 	t.Helper()
 	c, err := x509.ParseCertificate(b.GetVerificationMaterial().GetCertificate().GetRawBytes())
 	if err != nil {
