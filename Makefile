@@ -1,4 +1,33 @@
-.PHONY: build
+# What people and CI run. Go, git and make are enough for "demo" and "test".
+
+GOBUILD = CGO_ENABLED=0 go build -trimpath -ldflags='-s -w'
+CASES ?= ../shared/conformance
+
+.PHONY: build demo test conformance clean
+
+# The two programs. The first build compiles their dependencies, which takes minutes.
 build:
-	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/pipeseal ./cmd/pipeseal
-	cd cmd/pipeseal-lab && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o ../../bin/pipeseal-lab .
+	@mkdir -p bin
+	@test -x bin/pipeseal || echo 'building pipeseal and pipeseal-lab; the first time compiles all they are made of, which takes a few minutes'
+	$(GOBUILD) -o bin/pipeseal ./cmd/pipeseal
+	cd cmd/pipeseal-lab && $(GOBUILD) -o ../../bin/pipeseal-lab .
+
+# The main job on real input, with nothing else installed.
+demo: build
+	$(GOBUILD) -o bin/demo-image ./demo/image
+	$(GOBUILD) -o bin/demo-app ./demo/app
+	demo/demo.sh "$(CURDIR)/bin"
+
+test:
+	go vet ./... && go test ./...
+	cd cmd/pipeseal-lab && go vet ./... && go test ./...
+
+# Public verification cases (sigstore-conformance's layout), each by path and by digest.
+conformance: build
+	go test ./conformance -count=1 -cases "$(abspath $(CASES))" -pipeseal "$(abspath bin/pipeseal)"
+
+clean:
+	rm -rf bin interop/bin
+
+include interop/interop.mk
+include bench/bench.mk

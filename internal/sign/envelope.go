@@ -1,7 +1,7 @@
 // Package sign makes a Sigstore bundle of a statement: one fresh key pair and one Fulcio
 // certificate for everything a step signs, a DSSE envelope, and the timestamp and log
-// entry that prove when it was signed. It checks what it made before it hands it out. It
-// never writes a key anywhere, and it neither stores nor publishes a bundle.
+// entry that prove when it was signed. It never writes a key anywhere, and it neither
+// verifies, stores nor publishes a bundle.
 package sign
 
 import (

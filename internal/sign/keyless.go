@@ -35,18 +35,14 @@ type Keyless struct {
 	cert *x509.Certificate
 }
 
-// NewKeyless makes a fresh ECDSA P-256 key pair; the certificate is asked for now, so that
-// an identity which is not accepted is known before anything is signed.
-func NewKeyless(ctx context.Context, ca Certifier, now func() time.Time) (*Keyless, error) {
+// NewKeyless makes a fresh ECDSA P-256 key pair. A certificate is asked for with the first
+// call of Certificate or Sign.
+func NewKeyless(ca Certifier, now func() time.Time) (*Keyless, error) {
 	key, err := sigstore.NewEphemeralKeypair(nil)
 	if err != nil {
 		return nil, fmt.Errorf("make key pair: %w", err)
 	}
-	k := &Keyless{ca: ca, key: key, now: now}
-	if _, err := k.Certificate(ctx); err != nil {
-		return nil, err
-	}
-	return k, nil
+	return &Keyless{ca: ca, key: key, now: now}, nil
 }
 
 // Certificate is the certificate of the next signature, renewed when less than a minute of it is left.

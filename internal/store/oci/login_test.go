@@ -90,7 +90,7 @@ func TestHelperThatFails(t *testing.T) {
 	for _, tc := range []struct {
 		name, script, want string
 	}{
-		{"hangs", "sleep 30 & sleep 30", "no answer within 200ms"},
+		{"hangs", "sleep 2 2>/dev/null & exec sleep 30", "no answer within 200ms"},
 		{"prints the secret and fails", `printf '{"Secret":"` + password + `"}'; exit 1`, "words that may hold a secret"},
 		{"says why", `printf 'the keychain is\033[31m locked'; exit 1`, "the keychain is"},
 		{"prints no JSON", `printf hello`, "get the login for"},

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+const (
+	tableBegin = "<!-- settings: written by \"go test ./cmd/pipeseal -run TestReadme -update\" -->\n"
+	tableEnd   = "<!-- end of settings -->\n"
+)
+
+// commands are the commands with settings, and their tables.
+func commandSettings() map[string][]setting {
+	return map[string][]setting{
+		"seal":            defaultSealOptions().settings(),
+		"verify":          defaultVerifyOptions().settings(),
+		"pipeinfo show":   defaultShowOptions().settings(),
+		"pipeinfo verify": defaultPipeinfoVerifyOptions().settings(),
+		"pipeinfo close":  defaultCloseOptions().settings(),
+	}
+}
+
+// TestReadme compares README's table of settings with the code's.
+func TestReadme(t *testing.T) {
+	const path = "../../README.md"
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok1 := strings.Cut(string(data), tableBegin)
+	_, after, ok2 := strings.Cut(rest, tableEnd)
+	if !ok1 || !ok2 {
+		t.Fatal("README has no place for the table of settings")
+	}
+	want := before + tableBegin + settingsTable() + tableEnd + after
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(want, string(data)); diff != "" {
+		t.Errorf("README and the settings differ; rewrite it with -update (-want +got):\n%s", diff)
+	}
+}
+
+func settingsTable() string {
+	var b strings.Builder
+	root := rootCommand(process{})
+	for _, name := range []string{"seal", "verify", "pipeinfo show", "pipeinfo verify", "pipeinfo close"} {
+		cmd, _, err := root.Find(strings.Fields(name))
+		if err != nil {
+			panic(err)
+		}
+		fmt.Fprintf(&b, "\n`pipeseal %s`\n\n| flag | variable | default | what it does |\n|---|---|---|---|\n", name)
+		for _, s := range commandSettings()[name] {
+			flag := cmd.Flags().Lookup(s.name)
+			variable := "flag only"
+			if v := s.variable(); v != "" {
+				variable = "`" + v + "`"
+			}
+			def := flag.DefValue
+			if def == "" || def == "[]" || def == "false" {
+				def = ""
+			} else {
+				def = "`" + def + "`"
+			}
+			_, usage := pflag.UnquoteUsage(flag)
+			fmt.Fprintf(&b, "| `--%s` | %s | %s | %s |\n", s.name, variable, def, strings.ReplaceAll(usage, "|", `\|`))
+		}
+	}
+	b.WriteString("\n")
+	return b.String()
+}
+
+// TestSettingsAreFlags checks that a command has a flag for each of its settings, and no
+// flag that is none but those that are about the command line itself.
+func TestSettingsAreFlags(t *testing.T) {
+	root := rootCommand(process{})
+	for name, settings := range commandSettings() {
+		cmd, _, err := root.Find(strings.Fields(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		known := map[string]bool{"help": true, "no-env": true}
+		for _, s := range settings {
+			known[s.name] = true
+			if cmd.Flags().Lookup(s.name) == nil {
+				t.Errorf("%s has no flag --%s", name, s.name)
+			}
+		}
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if !known[f.Name] {
+				t.Errorf("%s --%s is no setting", name, f.Name)
+			}
+		})
+	}
+}
+
+// TestSettle checks the order flag, variable, default, and what each kind takes.
+func TestSettle(t *testing.T) {
+	type options struct {
+		text  string
+		list  []string
+		yes   bool
+		weak  bool
+		trust string
+	}
+	run := func(env map[string]string, args ...string) (options, []string, error) {
+		o := options{text: "default"}
+		settings := []setting{
+			{name: "text", value: &o.text, choices: []string{"default", "other", "third"}},
+			{name: "list", value: &o.list},
+			{name: "yes", value: &o.yes},
+			{name: "insecure-thing", value: &o.weak},
+			{name: "trust", value: &o.trust, trust: true},
+		}
+		cmd := &cobra.Command{RunE: func(*cobra.Command, []string) error { return nil }}
+		bind(cmd, settings)
+		if err := cmd.ParseFlags(args); err != nil {
+			t.Fatal(err)
+		}
+		origins, err := settle(cmd.Flags(), settings, func(k string) string { return env[k] })
+		return o, origins, err
+	}
+	o, origins, err := run(map[string]string{
+		"PIPESEAL_TEXT": "other", "PIPESEAL_LIST": " a \n\nb\n", "PIPESEAL_YES": "true",
+		"PIPESEAL_INSECURE_THING": "true", "PIPESEAL_TRUST": "t.json",
+	}, "--text", "third")
+	if err != nil || o.text != "third" || !cmp.Equal(o.list, []string{"a", "b"}) || !o.yes || o.trust != "t.json" {
+		t.Errorf("%+v, %v", o, err)
+	}
+	if o.weak {
+		t.Error("a variable weakened a guarantee")
+	}
+	if want := []string{"trust from PIPESEAL_TRUST"}; !cmp.Equal(origins, want) {
+		t.Errorf("origins %q", origins)
+	}
+	if o, _, err := run(map[string]string{"PIPESEAL_TEXT": ""}); err != nil || o.text != "default" {
+		t.Errorf("an empty variable is not unset: %+v, %v", o, err)
+	}
+	for _, env := range []map[string]string{{"PIPESEAL_TEXT": "no such"}, {"PIPESEAL_YES": "perhaps"}} {
+		if _, _, err := run(env); err == nil {
+			t.Errorf("%v was taken", env)
+		}
+	}
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files and README's tables")
+
+// programs builds the real binaries once: pipeseal, the lab, and the demo's image maker.
+func programs(t *testing.T) string {
+	t.Helper()
+	bin := t.TempDir()
+	for _, b := range []struct{ name, dir, pkg string }{
+		{"pipeseal", "../..", "./cmd/pipeseal"},
+		{"demo-image", "../..", "./demo/image"},
+		{"pipeseal-lab", "../pipeseal-lab", "."},
+	} {
+		cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", filepath.Join(bin, b.name), b.pkg)
+		cmd.Dir = b.dir
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("build %s: %v\n%s", b.name, err, out)
+		}
+	}
+	return bin
+}
+
+// TestScript runs the scripts under testdata/script against the real binary and the real
+// services of the lab.
+func TestScript(t *testing.T) {
+	bin := programs(t)
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+			e.Setenv("GOOS", runtime.GOOS)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code":     code,
+			"checkout": checkout,
+			"killed":   killed,
+			"absent":   absent,
+		},
+	})
+}
+
+// code N CMD ARGS… runs a command and wants exactly that exit code.
+func code(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N CMD ARGS…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// checkout [DIR] makes a git checkout of what is in the directory, with one commit of a
+// fixed author and time.
+func checkout(ts *testscript.TestScript, neg bool, args []string) {
+	dir := "."
+	if len(args) == 1 {
+		dir = args[0]
+	}
+	when := "2026-01-02T03:04:05Z"
+	script := fmt.Sprintf(`cd %s && git init -q -b main && git add -A && \
+GIT_AUTHOR_DATE=%s GIT_COMMITTER_DATE=%s git -c user.name=builder -c user.email=builder@example.com commit -q --allow-empty -m build`, dir, when, when)
+	ts.Check(ts.Exec("sh", "-c", script))
+}
+
+// absent TEXT FILE… fails if the text stands in a file.
+func absent(ts *testscript.TestScript, neg bool, args []string) {
+	for _, f := range args[1:] {
+		if strings.Contains(ts.ReadFile(f), args[0]) {
+			ts.Fatalf("%s contains %q", f, args[0])
+		}
+	}
+}
+
+// killed SIGNAL PATTERN CMD ARGS… runs a command, sends its
+// process the signal once a path that matches the pattern exists, and waits for the end. The
+// command writes the process's id to the file that PIDFILE names. The exit code is left in
+// the file "exit", what was printed in "output".
+func killed(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 3 {
+		ts.Fatalf("usage: killed SIGNAL PATTERN CMD ARGS…")
+	}
+	signal := map[string]syscall.Signal{"INT": syscall.SIGINT, "KILL": syscall.SIGKILL, "TERM": syscall.SIGTERM}[args[0]]
+	if err := os.Remove(ts.MkAbs("pipeseal.pid")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		ts.Fatalf("%v", err)
+	}
+	var out bytes.Buffer
+	cmd := exec.Command(args[2], args[3:]...)
+	cmd.Dir = ts.Getenv("WORK")
+	cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "WORK=" + ts.Getenv("WORK"), "PIDFILE=" + ts.MkAbs("pipeseal.pid")}
+	cmd.Stdout, cmd.Stderr = &out, &out
+	ts.Check(cmd.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for sent := false; ; {
+		select {
+		case <-ended:
+			ts.Logf("%s", out.String())
+			if !sent {
+				ts.Fatalf("it ended before %s was there", args[1])
+			}
+			ts.Check(os.WriteFile(ts.MkAbs("exit"), []byte(strconv.Itoa(cmd.ProcessState.ExitCode())), 0o644))
+			ts.Check(os.WriteFile(ts.MkAbs("output"), out.Bytes(), 0o644))
+			return
+		case <-tick.C:
+			found, err := filepath.Glob(ts.MkAbs(args[1]))
+			ts.Check(err)
+			if sent || len(found) == 0 {
+				continue
+			}
+			data, err := os.ReadFile(ts.MkAbs("pipeseal.pid"))
+			if err != nil {
+				continue
+			}
+			pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+			ts.Check(err)
+			ts.Check(syscall.Kill(pid, signal))
+			sent = true
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pipeseal/pipeseal/internal/ci"
+	"github.com/pipeseal/pipeseal/internal/fault"
+	"github.com/pipeseal/pipeseal/internal/idtoken"
+	"github.com/pipeseal/pipeseal/internal/remote"
+	"github.com/pipeseal/pipeseal/internal/report"
+	"github.com/pipeseal/pipeseal/internal/seal"
+)
+
+// sealOptions are the settings of "seal"; see sealSettings for what each means.
+type sealOptions struct {
+	trust             trustOptions
+	log               string
+	attest            []string
+	out               string
+	publish           string
+	pipeinfo          string
+	close             bool
+	ci                string
+	step              string
+	tokenFile         string
+	generic           ci.Generic
+	timeout           time.Duration
+	publishNameUnsafe bool
+	insecureHTTP      bool
+	json              bool
+}
+
+func (o *sealOptions) settings() []setting {
+	return append(o.trust.settings(), []setting{
+		{name: "log", value: &o.log, usage: "transparency log; auto logs exactly where the instance names a log", choices: []string{"auto", "required", "off"}, trust: true},
+		{name: "attest", value: &o.attest, usage: "`kind` of statement to sign, repeatable; all by default", choices: seal.Kinds()},
+		{name: "out", value: &o.out, usage: "`directory` for the bundles, and for finishing after a failure"},
+		{name: "publish", value: &o.publish, usage: "where the bundles of an image go beside --out", choices: []string{"registry", "off"}},
+		{name: "pipeinfo", value: &o.pipeinfo, usage: "pipeinfo repository, `dir:PATH|off`; by default pipeinfo/ under --out"},
+		{name: "close", value: &o.close, usage: "close the run's pipeinfo after this step"},
+		{name: "ci", value: &o.ci, usage: "which CI this is; detected by default", choices: append([]string{""}, ci.Names()...)},
+		{name: "step", value: &o.step, usage: "`name` of this step's record, unique in the run; by default the job's name"},
+		{name: "token-file", value: &o.tokenFile, usage: "`file` that holds the identity token"},
+		{name: "source", value: &o.generic.Source, usage: "`URL` of the source repository, where the CI does not tell"},
+		{name: "commit", value: &o.generic.Commit, usage: "full commit `id`, where the CI does not tell"},
+		{name: "ref", value: &o.generic.Ref, usage: "full `ref`, refs/heads/main, where the CI does not tell"},
+		{name: "pipeline", value: &o.generic.Pipeline, usage: "`name` of the pipeline, where the CI does not tell"},
+		{name: "definition", value: &o.generic.Definition, usage: "`path` of the pipeline's definition, where the CI does not tell"},
+		{name: "run-id", value: &o.generic.RunID, usage: "`id` of the run, where the CI does not tell"},
+		{name: "attempt", value: &o.generic.Attempt, usage: "`number` of this attempt of the run, where the CI does not tell"},
+		{name: "run-url", value: &o.generic.RunURL, usage: "`URL` of the run, where the CI does not tell"},
+		{name: "builder-id", value: &o.generic.BuilderID, usage: "`URI` of the builder, where the CI does not tell"},
+		timeoutSetting(&o.timeout),
+		{name: "publish-name-unsafe", value: &o.publishNameUnsafe, usage: "let the public-good instance publish the name of a source that is not known to be public"},
+		{name: "insecure-plain-http", value: &o.insecureHTTP, usage: "speak plain HTTP to registries that are not on loopback"},
+		{name: "json", value: &o.json, usage: "print the result as JSON"},
+	}...)
+}
+
+func defaultSealOptions() *sealOptions {
+	return &sealOptions{log: "auto", out: seal.DefaultOut, publish: "registry", timeout: 10 * time.Minute}
+}
+
+func sealCommand(p process) *cobra.Command {
+	o := defaultSealOptions()
+	settings := o.settings()
+	cmd := &cobra.Command{
+		Use:   "seal SUBJECT…",
+		Short: "Sign what this step built, and publish who built it from what",
+		Long: `seal reads the run's context from the CI, gets a certificate for the run's own identity,
+signs a statement of who built SUBJECT from what, and publishes it beside the artifact.
+
+A SUBJECT is an image by tag or digest, a file, a glob, a checksum file (checksums:FILE)
+or NAME@sha256:HEX for something that is elsewhere. The prefixes oci:, file:, checksums:
+and digest: say which, where that is not clear.
+
+Every flag but the unsafe ones may be given as an environment variable: --token-file is
+PIPESEAL_TOKEN_FILE, and SUBJECT… is PIPESEAL_SUBJECTS, one a line.`,
+		Example: `  pipeseal seal registry.example.com/acme/app@sha256:…
+  pipeseal seal 'dist/*' --trust trust.json
+  pipeseal seal checksums:SHA256SUMS --attest provenance`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := settle(cmd.Flags(), settings, p.getenv); err != nil {
+				return err
+			}
+			subjects := subjectsOf(args, p.getenv)
+			if len(subjects) == 0 {
+				return fault.New(fault.Usage, "nothing to seal").WithHint("name an image, a file or a glob; see pipeseal seal --help")
+			}
+			ctx, cancel := withTimeout(cmd.Context(), o.timeout)
+			defer cancel()
+			return runSeal(ctx, p, o, subjects)
+		},
+	}
+	bind(cmd, settings)
+	return cmd
+}
+
+func runSeal(ctx context.Context, p process, o *sealOptions, subjects []string) error {
+	options, err := sealRun(p, o, subjects)
+	if err != nil {
+		return err
+	}
+	progress := newProgress(p)
+	options.Progress = progress.step
+	result, err := seal.Run(ctx, options)
+	progress.clear()
+	return errors.Join(err, reportSeal(p, o, result))
+}
+
+// reportSeal writes the result wherever it is looked for, on failure too.
+func reportSeal(p process, o *sealOptions, r *seal.Result) error {
+	err := appendTo(p.getenv("GITHUB_OUTPUT"), func(w io.Writer) error { return report.WriteOutputs(w, report.SealOutputs(r)) })
+	err = errors.Join(err, appendTo(p.getenv("GITHUB_STEP_SUMMARY"), func(w io.Writer) error { return report.SealSummary(w, r) }))
+	if o.json {
+		return errors.Join(err, report.JSON(p.stdout, r))
+	}
+	if r.Status != seal.StatusFailed {
+		return errors.Join(err, report.Seal(p.stdout, r))
+	}
+	return err
+}
+
+// appendTo appends to a file that the CI reads after the step; "" is no file.
+func appendTo(path string, write func(io.Writer) error) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(f), f.Close())
+}
+
+// sealRun is the run that the settings describe.
+func sealRun(p process, o *sealOptions, subjects []string) (seal.Options, error) {
+	network := newNetwork(p)
+	pipeinfo, err := pipeinfoDir(o.pipeinfo, o.out)
+	if err != nil {
+		return seal.Options{}, err
+	}
+	images := newRegistry(p, network, o.insecureHTTP)
+	options := seal.Options{
+		Subjects:          subjects,
+		Dir:               p.dir,
+		CI:                ci.Options{CI: o.ci, Getenv: p.getenv, Generic: o.generic, Step: o.step},
+		Token:             idtoken.Options{File: o.tokenFile, Getenv: p.getenv, Network: network},
+		Trust:             o.trust.load(network),
+		Log:               seal.LogMode(o.log),
+		Attest:            o.attest,
+		Out:               o.out,
+		Images:            images,
+		Pipeinfo:          pipeinfo,
+		Close:             o.close,
+		PublishNameUnsafe: o.publishNameUnsafe,
+		Version:           version,
+		Network:           network,
+	}
+	if o.publish == "registry" {
+		options.Registry = images
+	}
+	return options, nil
+}
+
+// pipeinfoDir is the directory that --pipeinfo names, "" for none.
+func pipeinfoDir(locator, out string) (string, error) {
+	switch path, dir := strings.CutPrefix(locator, "dir:"); {
+	case locator == "":
+		return out + "/pipeinfo", nil
+	case locator == "off":
+		return "", nil
+	case dir && path != "":
+		return path, nil
+	}
+	return "", fault.New(fault.Usage, "--pipeinfo is %q", remote.Printable(locator)).WithHint("use dir:PATH or off")
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/pipeseal/pipeseal/internal/fault"
+	"github.com/pipeseal/pipeseal/internal/remote"
+)
+
+// setting is one row of a command's contract: an action input NAME, a variable
+// PIPESEAL_NAME and a flag --NAME are one thing under three spellings. A flag wins over a
+// variable, a variable over the default; an empty variable is an unset one, and a list in a
+// variable has one value a line.
+type setting struct {
+	// name is the spelling of flag and input: lower case, words joined with "-".
+	name string
+	// value points to where the setting goes and holds its default: *string, *[]string,
+	// *bool or *time.Duration.
+	value any
+	// usage is one line of help; a word in back quotes names the value.
+	usage string
+	// choices are the values a string may have; nil means any.
+	choices []string
+	// trust marks what decides whom to believe: where it came from is printed.
+	trust bool
+}
+
+// flagOnly tells whether the setting weakens a guarantee: then no variable may set it.
+func (s setting) flagOnly() bool {
+	return strings.HasPrefix(s.name, "insecure-") || strings.HasSuffix(s.name, "-unsafe")
+}
+
+// variable is the setting's environment variable, "" for one that is a flag only.
+func (s setting) variable() string {
+	if s.flagOnly() {
+		return ""
+	}
+	return variableOf(s.name)
+}
+
+func variableOf(name string) string {
+	return "PIPESEAL_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}
+
+// choiceText are the values that the setting may have; unset is not one of them.
+func (s setting) choiceText() string {
+	return strings.Join(slices.DeleteFunc(slices.Clone(s.choices), func(c string) bool { return c == "" }), ", ")
+}
+
+// bind declares the settings as flags of cmd.
+func bind(cmd *cobra.Command, settings []setting) {
+	fs := cmd.Flags()
+	for _, s := range settings {
+		usage := s.usage
+		if s.choices != nil {
+			usage += " (" + s.choiceText() + ")"
+		}
+		switch v := s.value.(type) {
+		case *string:
+			fs.StringVar(v, s.name, *v, usage)
+		case *[]string:
+			fs.StringArrayVar(v, s.name, *v, usage)
+		case *bool:
+			fs.BoolVar(v, s.name, *v, usage)
+		case *time.Duration:
+			fs.DurationVar(v, s.name, *v, usage)
+		}
+		if s.choices != nil {
+			// The flag was declared a line above, so this cannot fail.
+			_ = cmd.RegisterFlagCompletionFunc(s.name, cobra.FixedCompletions(s.choices, cobra.ShellCompDirectiveNoFileComp))
+		}
+	}
+}
+
+// settle fills what no flag set from the environment and checks every value. It returns
+// where each trust setting that is not at its default came from, a line each.
+func settle(fs *pflag.FlagSet, settings []setting, getenv func(string) string) (origins []string, err error) {
+	for _, s := range settings {
+		flag := fs.Lookup(s.name)
+		from := ""
+		switch variable := s.variable(); {
+		case flag.Changed:
+			from = "--" + s.name
+		case variable != "" && getenv(variable) != "":
+			from = variable
+			if err := s.set(getenv(variable)); err != nil {
+				return nil, fault.New(fault.Usage, "%s: %w", variable, err)
+			}
+		}
+		if v, ok := s.value.(*string); ok && s.choices != nil && !slices.Contains(s.choices, *v) {
+			return nil, fault.New(fault.Usage, "%s is %q; it may be %s", from, remote.Printable(*v), s.choiceText())
+		}
+		if v, ok := s.value.(*[]string); ok && s.choices != nil {
+			for _, one := range *v {
+				if !slices.Contains(s.choices, one) {
+					return nil, fault.New(fault.Usage, "%s has %q; it may have %s", from, remote.Printable(one), s.choiceText())
+				}
+			}
+		}
+		if s.trust && from != "" {
+			origins = append(origins, fmt.Sprintf("%s from %s", s.name, from))
+		}
+	}
+	return origins, nil
+}
+
+func (s setting) set(text string) (err error) {
+	switch v := s.value.(type) {
+	case *string:
+		*v = text
+	case *[]string:
+		*v = lines(text)
+	case *bool:
+		if *v, err = strconv.ParseBool(text); err != nil {
+			return fmt.Errorf("%q is neither true nor false", remote.Printable(text))
+		}
+	case *time.Duration:
+		if *v, err = time.ParseDuration(text); err != nil {
+			return fmt.Errorf("%q is no duration such as 90s or 5m", remote.Printable(text))
+		}
+	}
+	return nil
+}
+
+// lines splits a list in a variable: one value a line, surrounding space and empty lines dropped.
+func lines(text string) []string {
+	var out []string
+	for l := range strings.Lines(text) {
+		if l = strings.TrimSpace(l); l != "" {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// subjectsOf are the positional arguments, or the variable PIPESEAL_SUBJECTS where there are none.
+func subjectsOf(args []string, getenv func(string) string) []string {
+	if len(args) > 0 {
+		return args
+	}
+	return lines(getenv(variableOf("subjects")))
+}

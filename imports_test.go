@@ -1,0 +1,104 @@
+package pipeseal_test
+
+import (
+	"go/build"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/pipeseal/pipeseal/"
+
+// layers are the arrows of ARCHITECTURE.md, top first: a package imports what is below its
+// own layer; within a layer only what sideways lists.
+var layers = [][]string{
+	{"cmd/pipeseal"},
+	{"internal/report"},
+	{"internal/seal", "internal/gate", "internal/store/oci"},
+	{"internal/sign", "internal/verify", "internal/attest", "internal/pipeinfo", "internal/trust", "internal/store", "internal/idtoken"},
+	{"internal/ci", "internal/subject", "internal/key", "internal/remote"},
+	{"internal/build", "internal/fault"},
+}
+
+// sideways are the imports within a layer that are meant.
+var sideways = map[string][]string{
+	"internal/verify":  {"internal/trust"},
+	"internal/ci":      {"internal/remote"},
+	"internal/subject": {"internal/remote"},
+	"internal/key":     {"internal/remote"},
+}
+
+// never are imports that no arrow forbids and the design does.
+var never = map[string][]string{
+	"internal/verify": {"internal/ci", "internal/idtoken", "internal/sign", "internal/seal", "os", "os/exec"},
+	"internal/attest": {"os", "net/http", "os/exec"},
+	"internal/sign":   {"internal/store", "internal/idtoken", "os", "os/exec"},
+	"internal/store":  {"internal/sign"},
+	"internal/seal":   {"internal/store/oci"},
+	"internal/gate":   {"internal/store/oci", "internal/ci", "internal/idtoken", "internal/sign", "internal/seal", "os", "os/exec"},
+	"internal/key":    {"internal/sign", "internal/idtoken"},
+}
+
+func TestImportsPointDown(t *testing.T) {
+	level := map[string]int{}
+	for i, names := range layers {
+		for _, n := range names {
+			level[n] = i
+		}
+	}
+	seen := 0
+	for _, dir := range packages(t) {
+		pkg, err := build.ImportDir(dir, 0)
+		if err != nil {
+			t.Fatalf("%s: %v", dir, err)
+		}
+		name := filepath.ToSlash(dir)
+		from, ok := level[name]
+		if !ok {
+			t.Errorf("%s stands in no layer of imports_test.go", name)
+			continue
+		}
+		seen++
+		for _, imp := range pkg.Imports {
+			short, ours := strings.CutPrefix(imp, module)
+			if slices.Contains(never[name], short) {
+				t.Errorf("%s imports %s, which it must never", name, short)
+			}
+			if !ours || slices.Contains(sideways[name], short) {
+				continue
+			}
+			if to, ok := level[short]; !ok || to <= from {
+				t.Errorf("%s imports %s, which is not below it", name, short)
+			}
+		}
+	}
+	if seen != len(level) {
+		t.Errorf("%d packages stand in the layers, %d were found", len(level), seen)
+	}
+}
+
+// packages are the directories of the product's packages that have Go files.
+func packages(t *testing.T) []string {
+	t.Helper()
+	var dirs []string
+	for _, top := range []string{"internal", "cmd/pipeseal"} {
+		err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if d.IsDir() && (d.Name() == "testdata" || strings.HasSuffix(d.Name(), "test")) {
+				return fs.SkipDir
+			}
+			if !d.IsDir() && strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") && !slices.Contains(dirs, filepath.Dir(path)) {
+				dirs = append(dirs, filepath.Dir(path))
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dirs
+}

@@ -1,0 +1,39 @@
+package report
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/pipeseal/pipeseal/internal/fault"
+)
+
+// Output is one step output.
+type Output struct{ Name, Value string }
+
+// WriteOutputs writes step outputs as GitHub's GITHUB_OUTPUT file takes them: every value
+// between two lines of a delimiter that is random, so that no value can end it early and
+// forge another output; a value that contains it all the same is refused.
+func WriteOutputs(w io.Writer, outputs []Output) error {
+	var b strings.Builder
+	for _, o := range outputs {
+		delimiter := "pipeseal_" + randomHex()
+		if strings.Contains(o.Value, delimiter) || strings.Contains(o.Name, delimiter) {
+			return fault.New(fault.Unexpected, "step output %s contains its own delimiter", o.Name)
+		}
+		if strings.ContainsAny(o.Name, "\r\n=<") {
+			return fault.New(fault.Unexpected, "step output has the name %q", o.Name)
+		}
+		fmt.Fprintf(&b, "%s<<%s\n%s\n%s\n", o.Name, delimiter, o.Value, delimiter)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func randomHex() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}

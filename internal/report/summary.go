@@ -1,0 +1,213 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/pipeseal/pipeseal/internal/remote"
+	"github.com/pipeseal/pipeseal/internal/seal"
+	"github.com/pipeseal/pipeseal/internal/subject"
+)
+
+// maxRows bounds the tables of a job summary, which GitHub limits to 1 MiB a step.
+const maxRows = 100
+
+// SealSummary writes a run's job summary in GitHub's Markdown: what was signed, by whom,
+// where it is logged and stored, and the commands that verify it.
+func SealSummary(w io.Writer, r *seal.Result) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "### pipeseal %s\n\n", text(headline(r)))
+	b.WriteString("| | |\n|---|---|\n")
+	row := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "| %s | %s |\n", name, code(value))
+		}
+	}
+	row("Source", at(r.Build.Source, r.Build.Commit))
+	row("Ref", r.Build.Ref)
+	row("Run", r.Build.Run)
+	row("Step", r.Build.Step)
+	row("Signed by", r.Identity.Name)
+	row("Issuer", r.Identity.Issuer)
+	row("Trust", r.Trust)
+	row("Transparency log", r.Log)
+	if r.Pipeinfo != nil {
+		row("Pipeinfo", r.Pipeinfo.Repository+"/"+r.Pipeinfo.Path)
+	}
+	if len(r.Attestations) > 0 {
+		b.WriteString("\n| Subject | Attestation | Log index | Bundle | Stored |\n|---|---|---|---|---|\n")
+		for i, a := range r.Attestations {
+			if i == maxRows {
+				fmt.Fprintf(&b, "| and %d more | | | | |\n", len(r.Attestations)-maxRows)
+				break
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", code(subjectsText(a)), a.Kind, indices(a), code(a.Bundle), code(strings.Join(a.Locations, " ")))
+		}
+	}
+	if len(r.Remaining) > 0 {
+		b.WriteString("\n**Left to do** (run the step again with the same output directory):\n\n")
+		for _, l := range r.Remaining {
+			fmt.Fprintf(&b, "- %s\n", text(l))
+		}
+	}
+	if c := commands(r); len(c) > 0 {
+		fence := fenceFor(c)
+		fmt.Fprintf(&b, "\n<details><summary>Verify</summary>\n\n%ssh\n%s\n%s\n\n</details>\n", fence, strings.Join(c, "\n"), fence)
+	}
+	b.WriteString("\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// commands are shell lines that verify the first image and the first file with pipeseal, cosign and gh.
+func commands(r *seal.Result) []string {
+	if r.Status == seal.StatusFailed || r.Identity.Name == "" {
+		return nil
+	}
+	var out []string
+	private := r.TrustFile != ""
+	if private {
+		out = append(out, "# the trusted root by itself, for cosign and gh",
+			"jq -c .trustedRoot "+Quote(r.TrustFile)+" > trusted_root.json")
+	}
+	expect := " --identity " + Quote(r.Identity.Name) + " --issuer " + Quote(r.Identity.Issuer)
+	trust := ""
+	cosignTrust := " --certificate-identity " + Quote(r.Identity.Name) + " --certificate-oidc-issuer " + Quote(r.Identity.Issuer)
+	if private {
+		trust = " --trust " + Quote(r.TrustFile)
+		cosignTrust += " --trusted-root trusted_root.json"
+	}
+	if s, ok := first(r, subject.Image); ok {
+		ref := s.Name + "@" + s.Digest.String()
+		out = append(out, "pipeseal verify "+Quote(ref)+expect+trust)
+		out = append(out, "cosign verify "+Quote(ref)+cosignTrust)
+		if has(r, "provenance") {
+			out = append(out, "cosign verify-attestation --type slsaprovenance1 "+Quote(ref)+cosignTrust)
+		}
+	}
+	s, ok := first(r, subject.File)
+	a, found := provenanceOf(r, s)
+	if ok && found {
+		out = append(out, "pipeseal verify "+Quote(s.Name)+" --bundle "+Quote(a.Bundle)+expect+trust)
+		out = append(out, "cosign verify-blob-attestation --type slsaprovenance1 --bundle "+Quote(a.Bundle)+cosignTrust+" "+Quote(s.Name))
+		if r.Build.CI == "github" {
+			gh := "gh attestation verify " + Quote(s.Name) + " --bundle " + Quote(a.Bundle) + " --repo " + Quote(repoName(r.Build.Source))
+			if private {
+				gh += " --custom-trusted-root trusted_root.json --cert-oidc-issuer " + Quote(r.Identity.Issuer)
+			}
+			out = append(out, gh)
+		}
+	}
+	return out
+}
+
+func first(r *seal.Result, k subject.Kind) (subject.Subject, bool) {
+	for _, s := range r.Subjects {
+		if s.Kind == k {
+			return s, true
+		}
+	}
+	return subject.Subject{}, false
+}
+
+func has(r *seal.Result, kind string) bool {
+	for _, a := range r.Attestations {
+		if a.Kind == kind && a.Bundle != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// provenanceOf is the provenance that speaks of the subject.
+func provenanceOf(r *seal.Result, s subject.Subject) (*seal.Attestation, bool) {
+	for _, a := range r.Attestations {
+		if a.Kind != "provenance" || a.Bundle == "" {
+			continue
+		}
+		for _, n := range a.Subjects {
+			if n == s.Name {
+				return a, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// repoName is "acme/app" of "https://github.com/acme/app".
+func repoName(source string) string {
+	parts := strings.Split(source, "/")
+	if len(parts) < 2 {
+		return source
+	}
+	return strings.Join(parts[len(parts)-2:], "/")
+}
+
+// Quote is a word as a POSIX shell reads it, in single quotes where it needs them.
+func Quote(word string) string {
+	safe := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("@%+=:,./-_", r)
+	}
+	word = remote.Printable(word)
+	if word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !safe(r) }) && !strings.HasPrefix(word, "-") {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// code is text from outside as Markdown code in a table cell.
+func code(s string) string {
+	if s == "" {
+		return ""
+	}
+	s = strings.ReplaceAll(remote.Printable(s), "|", `\|`)
+	fence := strings.Repeat("`", longestRun(s, '`')+1)
+	if len(fence) > 1 || strings.HasPrefix(s, "`") || strings.HasSuffix(s, "`") {
+		return fence + " " + s + " " + fence
+	}
+	return fence + s + fence
+}
+
+// text is text from outside as plain Markdown: nothing in it is markup.
+func text(s string) string {
+	var b strings.Builder
+	for _, r := range remote.Printable(s) {
+		switch r {
+		case '<':
+			b.WriteString("&lt;")
+		case '>':
+			b.WriteString("&gt;")
+		case '&':
+			b.WriteString("&amp;")
+		case '\\', '`', '*', '_', '{', '}', '[', ']', '(', ')', '#', '!', '|', '~', '@':
+			b.WriteRune('\\')
+			b.WriteRune(r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// fenceFor is a fence longer than any run of back quotes in the lines.
+func fenceFor(lines []string) string {
+	longest := 2
+	for _, l := range lines {
+		longest = max(longest, longestRun(l, '`'))
+	}
+	return strings.Repeat("`", longest+1)
+}
+
+func longestRun(s string, c rune) int {
+	longest, run := 0, 0
+	for _, r := range s {
+		if r != c {
+			run = 0
+			continue
+		}
+		run++
+		longest = max(longest, run)
+	}
+	return longest
+}

@@ -1,0 +1,138 @@
+package seal
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/pipeseal/pipeseal/internal/fault"
+	"github.com/pipeseal/pipeseal/internal/store"
+	"github.com/pipeseal/pipeseal/internal/subject"
+	"github.com/pipeseal/pipeseal/internal/verify"
+)
+
+// maxCandidates is how many bundles of one type are read from an image's repository to find
+// one that this step has published already.
+const maxCandidates = 64
+
+// adoptKept takes over the bundles that an earlier try left in the output directory.
+func (r *run) adoptKept(ctx context.Context) error {
+	for _, p := range r.plans {
+		data, err := r.out.bundle(p.name)
+		if err != nil {
+			return err
+		}
+		if data == nil {
+			continue
+		}
+		if err := r.adopt(ctx, p, data, true); err != nil {
+			return fault.New(fault.Denied, "%s is not what this step signed: %w", r.out.join(p.name+BundleSuffix), err).
+				WithHint("find out who wrote it, then remove it or name another directory with --out")
+		}
+	}
+	return nil
+}
+
+// adoptPublished takes over what the image's repository holds already for the same verified
+// invocation, attempt, step, type and subject: it is neither signed nor written again.
+func (r *run) adoptPublished(ctx context.Context, group []*plan, found []store.Found) error {
+	for _, p := range group {
+		tried := 0
+		for _, f := range slices.Backward(found) {
+			if p.bundle != nil || f.PredicateType != p.predicateType || tried == maxCandidates {
+				continue
+			}
+			tried++
+			bundle, err := f.Fetch(ctx)
+			if err != nil {
+				return err
+			}
+			if _, err := r.verifyOwn(ctx, p, bundle); err != nil {
+				continue
+			}
+			if err := r.adopt(ctx, p, bundle, true); err != nil {
+				return err
+			}
+			p.att.Locations = append(p.att.Locations, f.Location.URI)
+		}
+	}
+	return nil
+}
+
+// verifyOwn verifies a bundle and that it is what the plan says: of this identity's issuer,
+// invocation, attempt and step, of the plan's type, about the plan's subjects and no others.
+func (r *run) verifyOwn(ctx context.Context, p *plan, bundle []byte) (*verify.Attestation, error) {
+	first := p.subjects[0].Digest
+	a, err := r.verifier.Verify(ctx, bundle, verify.Digest{Algorithm: first.Algorithm, Hex: first.Hex}, verify.Expectation{
+		Issuer:        r.res.Identity.Issuer,
+		PredicateType: p.predicateType,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if uri := a.Certificate.Extensions.RunInvocationURI; uri != "" && uri != r.build.Run.InvocationURI {
+		return nil, fmt.Errorf("it was signed by the run %s, this is %s", uri, r.build.Run.InvocationURI)
+	}
+	if err := sameSubjects(a, p.subjects); err != nil {
+		return nil, err
+	}
+	return a, r.sameStep(p, a.Predicate)
+}
+
+func sameSubjects(a *verify.Attestation, want []subject.Subject) error {
+	if len(a.Subjects) != len(want) {
+		return fmt.Errorf("it has %d subjects, not %d", len(a.Subjects), len(want))
+	}
+	have := map[string]bool{}
+	for _, s := range a.Subjects {
+		for algorithm, hex := range s.Digest {
+			have[algorithm+":"+hex] = true
+		}
+	}
+	for _, s := range want {
+		if !have[s.Digest.String()] {
+			return fmt.Errorf("%s is not among its subjects", s.Name)
+		}
+	}
+	return nil
+}
+
+// sameStep compares the step and the invocation that the predicate names, where it names one.
+func (r *run) sameStep(p *plan, predicate json.RawMessage) error {
+	var said struct {
+		// of provenance
+		BuildDefinition struct {
+			InternalParameters struct {
+				Pipeseal struct {
+					Step string `json:"step"`
+				} `json:"pipeseal"`
+			} `json:"internalParameters"`
+		} `json:"buildDefinition"`
+		RunDetails struct {
+			Metadata struct {
+				InvocationID string `json:"invocationId"`
+			} `json:"metadata"`
+		} `json:"runDetails"`
+		// of pipeinfo
+		Name             string `json:"name"`
+		RunInvocationURI string `json:"runInvocationUri"`
+	}
+	if err := json.Unmarshal(predicate, &said); err != nil {
+		return fmt.Errorf("its predicate: %w", err)
+	}
+	step, invocation := r.build.Run.Step, r.build.Run.InvocationURI
+	switch p.kind {
+	case KindProvenance:
+		step, invocation = said.BuildDefinition.InternalParameters.Pipeseal.Step, said.RunDetails.Metadata.InvocationID
+	case KindPipeinfo:
+		step, invocation = said.Name, said.RunInvocationURI
+	}
+	if step != r.build.Run.Step {
+		return fmt.Errorf("it is of the step %q, this is %q", step, r.build.Run.Step)
+	}
+	if invocation != r.build.Run.InvocationURI {
+		return fmt.Errorf("it is of the run %q, this is %q", invocation, r.build.Run.InvocationURI)
+	}
+	return nil
+}

@@ -1,0 +1,211 @@
+package seal
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pipeseal/pipeseal/internal/fault"
+	"github.com/pipeseal/pipeseal/internal/pipeinfo"
+	"github.com/pipeseal/pipeseal/internal/sign"
+	"github.com/pipeseal/pipeseal/internal/trust"
+	"github.com/pipeseal/pipeseal/internal/verify"
+)
+
+const (
+	// tokenMargin is how much of a token's life must be left for it to be used.
+	tokenMargin = 15 * time.Second
+	// publishers is how many images are read or written at the same time.
+	publishers = 24
+	// journalFile is the journal's note, see journalNote.
+	journalFile = "step.json"
+)
+
+// journalNote is what a second try with the same output directory needs to know.
+type journalNote struct {
+	// Step is the path of the step's record; Claim is the right to go on with it.
+	Step  string         `json:"step"`
+	Claim pipeinfo.Claim `json:"claim"`
+}
+
+// preflight refuses what can be refused before a certificate is asked for, because a
+// certificate and a log entry cannot be taken back.
+func (r *run) preflight(ctx context.Context) (err error) {
+	if err := r.loadTrust(ctx); err != nil {
+		return err
+	}
+	kinds := r.Attest
+	if len(kinds) == 0 {
+		kinds = Kinds()
+	}
+	if r.plans, err = plans(r.build, r.subjects, kinds); err != nil {
+		return err
+	}
+	for _, p := range r.plans {
+		r.res.Attestations = append(r.res.Attestations, p.att)
+	}
+	if r.out, err = openOut(r.Out); err != nil {
+		return err
+	}
+	if err := r.beginRecord(ctx); err != nil {
+		return err
+	}
+	if err := r.adoptKept(ctx); err != nil {
+		return err
+	}
+	return r.checkRegistries(ctx)
+}
+
+// loadTrust reads whom to trust and which services to use, and decides about privacy.
+func (r *run) loadTrust(ctx context.Context) (err error) {
+	if r.instance, err = trust.Load(ctx, r.Trust); err != nil {
+		return err
+	}
+	r.res.Trust = r.instance.String()
+	r.res.TrustFile = r.Trust.File
+	if err := r.private(); err != nil {
+		return err
+	}
+	return r.chooseServices()
+}
+
+// private refuses to tell the public-good instance, whose certificates and log anyone can
+// read for ever, about a source that is not known to be public.
+func (r *run) private() error {
+	v := r.build.Source.Visibility
+	if !r.instance.PublicGood || v == "public" || r.PublishNameUnsafe {
+		return nil
+	}
+	if v == "" {
+		v = "not known to be public"
+	}
+	return fault.New(fault.Usage, "the source %s is %s, and the public-good Sigstore instance would publish its name, its workflow and its branch for ever", r.build.Source.URI, v).
+		WithHint("use a private instance with --trust FILE, or accept the publication with --publish-name-unsafe")
+}
+
+// chooseServices picks the instance's services for now, and what is done about the log.
+func (r *run) chooseServices() (err error) {
+	if r.services, err = r.instance.Services(r.Now()); err != nil {
+		return err
+	}
+	logs := r.services.Logs
+	verifyLog := verify.LogAuto
+	switch {
+	case r.Log == LogOff:
+		logs, verifyLog = nil, verify.LogOff
+		r.res.Log = "off (--log off)"
+	case len(logs) > 0:
+		r.res.Log = logs[0].URL
+	case r.Log == LogRequired:
+		return fault.New(fault.Usage, "--log is required, and the signing configuration of %s names no transparency log", r.instance.Name).
+			WithHint("add a log to the signing configuration, or use --log auto")
+	default:
+		verifyLog = verify.LogOff
+		r.res.Log = "none in this instance"
+	}
+	if r.verifier, err = verify.New(r.instance, verify.Options{Log: verifyLog, Now: r.Now}); err != nil {
+		return err
+	}
+	writeTo := make([]sign.Log, len(logs))
+	for i, l := range logs {
+		writeTo[i] = sign.Log{URL: l.URL, Version: l.Version}
+	}
+	r.witness, err = sign.NewWitness(r.Network, r.services.TSAs, writeTo)
+	return err
+}
+
+// beginRecord claims the step's place in the pipeinfo repository, which refuses a second
+// step of that name, and a run that another head describes.
+func (r *run) beginRecord(ctx context.Context) error {
+	if r.Pipeinfo == "" {
+		if r.Close {
+			return fault.New(fault.Usage, "--close closes a run's pipeinfo, and pipeinfo is off").WithHint("leave out --close or --pipeinfo off")
+		}
+		return nil
+	}
+	place, err := pipeinfo.PathOf(r.build)
+	if err != nil {
+		return err
+	}
+	head, err := pipeinfo.HeadOf(r.build)
+	if err != nil {
+		return err
+	}
+	data, err := r.out.note(journalFile)
+	if err != nil {
+		return err
+	}
+	if data != nil {
+		if err := json.Unmarshal(data, &r.journal); err != nil {
+			return fault.New(fault.Usage, "%s is not this program's journal: %w", r.out.join(journal), err).WithHint("name another directory with --out")
+		}
+	}
+	step := place.Step(r.build.Run.Step)
+	resume := r.journal.Claim
+	if r.journal.Step != step {
+		resume = ""
+	}
+	dir, err := pipeinfo.CreateDir(r.Pipeinfo)
+	if err != nil {
+		return err
+	}
+	if r.record, err = dir.Begin(ctx, head, r.build.Run.Step, resume); err != nil {
+		return err
+	}
+	r.res.Pipeinfo = &Pipeinfo{Repository: "dir:" + r.Pipeinfo, Path: step}
+	r.journal = journalNote{Step: step, Claim: r.record.Claim()}
+	note, err := json.Marshal(r.journal)
+	if err != nil {
+		return err
+	}
+	return r.out.keepNote(journalFile, note)
+}
+
+// checkRegistries asks every repository whether this run may write to it, and what it holds
+// about each image already.
+func (r *run) checkRegistries(ctx context.Context) error {
+	if r.Registry == nil {
+		return nil
+	}
+	asked := map[string]bool{}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(publishers)
+	for _, group := range r.plansByImage() {
+		image, _ := group[0].image()
+		first := !asked[image.Name]
+		asked[image.Name] = true
+		g.Go(func() error {
+			if first {
+				if err := r.Registry.Check(ctx, image); err != nil {
+					return err
+				}
+			}
+			found, err := r.Registry.List(ctx, image)
+			if err != nil {
+				return err
+			}
+			return r.adoptPublished(ctx, group, found)
+		})
+	}
+	return g.Wait()
+}
+
+// plansByImage are the plans of images, a group an image, in order.
+func (r *run) plansByImage() [][]*plan {
+	var groups [][]*plan
+	last := ""
+	for _, p := range r.plans {
+		image, ok := p.image()
+		if !ok {
+			continue
+		}
+		if key := image.Name + "@" + image.Digest.String(); key != last {
+			groups = append(groups, nil)
+			last = key
+		}
+		groups[len(groups)-1] = append(groups[len(groups)-1], p)
+	}
+	return groups
+}
