@@ -34,6 +34,7 @@ import (
 	"github.com/sigstore/sigstore/pkg/signature"
 	sumnote "golang.org/x/mod/sumdb/note"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/pipeseal/pipeseal/internal/trust"
 )
@@ -434,4 +435,30 @@ func with(object map[string]any, name string, value any) map[string]any {
 		delete(out, name)
 	}
 	return out
+}
+
+// version relabels the bundle.
+func (s *signing) version(mediaType string) *signing {
+	s.bundle.MediaType = mediaType
+	return s
+}
+
+// dropProof takes the last entry's inclusion proof away.
+func (s *signing) dropProof() *signing {
+	s.last().InclusionProof = nil
+	return s
+}
+
+// moveLast gives the last entry another index.
+func (s *signing) moveLast(index int64) *signing {
+	s.last().LogIndex = index
+	return s
+}
+
+// foreignEntry adds a copy of the last entry that another log claims to hold.
+func (s *signing) foreignEntry() *signing {
+	e := proto.Clone(s.last()).(*protorekor.TransparencyLogEntry)
+	e.LogId.KeyId = []byte("another log")
+	s.bundle.VerificationMaterial.TlogEntries = append(s.bundle.VerificationMaterial.TlogEntries, e)
+	return s
 }
