@@ -101,6 +101,7 @@ func push(tb testing.TB, host, repository, reference, mediaType string, manifest
 		tb.Fatal(err)
 	}
 	req.Header.Set("Content-Type", mediaType)
+	req.Header.Set("X-Late", "1") // not by a Store
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		tb.Fatal(err)
