@@ -113,7 +113,7 @@ func TestFile(t *testing.T) { run(t, "file") }
 func run(t *testing.T, folder string, env ...string) {
 	t.Helper()
 	home := os.Getenv(homeVar)
-	work, err := os.MkdirTemp(os.Getenv("GITHUB_WORKSPACE"), folder+"-")
+	work, err := os.MkdirTemp(os.Getenv("GITHUB_WORKSPACE"), folder+"-") //nolint:usetesting // it has to be in the checkout
 	if err != nil {
 		t.Fatal(err)
 	}
