@@ -140,7 +140,7 @@ func parseDigest(arg, value string, bare bool) (Subject, error) {
 // an invalid one would be changed on its way into JSON, and one with a line break would
 // look like two in a list.
 func checkName(name string) error {
-	why := ""
+	var why string
 	switch {
 	case name == "":
 		why = "is empty"

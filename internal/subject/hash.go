@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto"
 	"errors"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -73,7 +74,7 @@ func hashAll(ctx context.Context, files []*pending, algorithm crypto.Hash, progr
 
 // read writes the file to h. A file that is another, or of another size or time, after
 // it was read than before is an error: what was hashed was never there as a whole.
-func (p *pending) read(ctx context.Context, h io.Writer, buf []byte, count func(int)) error {
+func (p *pending) read(ctx context.Context, h hash.Hash, buf []byte, count func(int)) error {
 	f, err := p.ws.open(p.path)
 	if err != nil {
 		return p.ws.explain(p.path, err)

@@ -103,7 +103,8 @@ func ParseImage(s string) (ImageRef, error) {
 
 // validHost tells whether s is HOST or HOST:PORT, the host a name or an address.
 func validHost(s string) bool {
-	host, port, hasPort := s, "", false
+	var host, port string
+	var hasPort bool
 	if strings.HasPrefix(s, "[") {
 		end := strings.IndexByte(s, ']')
 		if end < 0 {

@@ -306,7 +306,9 @@ func TestFileThatChangesIsRefused(t *testing.T) {
 			return
 		}
 		defer f.Close()
-		f.WriteString("more")
+		if _, err := f.WriteString("more"); err != nil {
+			t.Error(err)
+		}
 	}})
 	if fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), "log changed while it was read") {
 		t.Errorf("got %v", err)

@@ -6,7 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -40,7 +40,7 @@ type internet struct {
 func (n *internet) serve(t *testing.T, name string, secure bool, h http.HandlerFunc) {
 	t.Helper()
 	s := httptest.NewUnstartedServer(h)
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
 	if secure {
 		s.StartTLS()
 	} else {
@@ -167,7 +167,7 @@ func TestCredentialsStayOnTheirHost(t *testing.T) {
 		{"a redirect of a write", func(w http.ResponseWriter, r *http.Request) {
 			if strings.Contains(r.URL.Path, "/referrers/") {
 				w.Header().Set("Content-Type", ocispec.MediaTypeImageIndex)
-				io.WriteString(w, "{}")
+				fmt.Fprint(w, "{}")
 				return
 			}
 			redirect(307, "https://thief.test/")(w, r)
@@ -175,7 +175,7 @@ func TestCredentialsStayOnTheirHost(t *testing.T) {
 		{"an upload at another host", func(w http.ResponseWriter, r *http.Request) {
 			if strings.Contains(r.URL.Path, "/referrers/") {
 				w.Header().Set("Content-Type", ocispec.MediaTypeImageIndex)
-				io.WriteString(w, "{}")
+				fmt.Fprint(w, "{}")
 				return
 			}
 			redirect(202, "https://thief.test/upload")(w, r)
@@ -183,7 +183,7 @@ func TestCredentialsStayOnTheirHost(t *testing.T) {
 		{"an upload without TLS", func(w http.ResponseWriter, r *http.Request) {
 			if strings.Contains(r.URL.Path, "/referrers/") {
 				w.Header().Set("Content-Type", ocispec.MediaTypeImageIndex)
-				io.WriteString(w, "{}")
+				fmt.Fprint(w, "{}")
 				return
 			}
 			redirect(202, "http://"+home+":443/upload")(w, r)
@@ -191,7 +191,7 @@ func TestCredentialsStayOnTheirHost(t *testing.T) {
 		{"a next page at another host", basicAuth(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", ocispec.MediaTypeImageIndex)
 			w.Header().Set("Link", `<https://thief.test/next>; rel="next"`)
-			io.WriteString(w, "{}")
+			fmt.Fprint(w, "{}")
 		}), "", list, fault.Undecided},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -223,7 +223,7 @@ func TestCredentialsStayOnTheirHost(t *testing.T) {
 // A token service beside the registry gets the login, and its token opens the registry.
 func TestTokenServiceOfTheSameDomain(t *testing.T) {
 	var n internet
-	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(true))
+	inner := registry.New(registry.Logger(slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)), registry.WithReferrersSupport(true))
 	n.serve(t, home, true, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer opensesame" {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="https://auth.corp.test/token",service="x"`)
@@ -239,7 +239,7 @@ func TestTokenServiceOfTheSameDomain(t *testing.T) {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		io.WriteString(w, `{"token":"opensesame"}`)
+		fmt.Fprint(w, `{"token":"opensesame"}`)
 	})
 	s := oci.New(oci.Options{Network: n.network(), DockerConfig: dockerConfig(t, home, "")})
 	subj := subjectAt(home)
@@ -274,7 +274,7 @@ func TestBlobBehindRedirect(t *testing.T) {
 			var n internet
 			var s thief
 			var away atomic.Bool
-			inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(true))
+			inner := registry.New(registry.Logger(slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)), registry.WithReferrersSupport(true))
 			n.serve(t, home, true, basicAuth(func(w http.ResponseWriter, r *http.Request) {
 				if away.Load() && strings.Contains(r.URL.Path, "/blobs/") {
 					http.Redirect(w, r, tc.to, http.StatusTemporaryRedirect)
@@ -385,7 +385,7 @@ func TestCheckFindsMissingPermission(t *testing.T) {
 	b := serve(t, true, func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodPost {
 			w.WriteHeader(http.StatusForbidden)
-			io.WriteString(w, `{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}`)
+			fmt.Fprint(w, `{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}`)
 			return true
 		}
 		return false

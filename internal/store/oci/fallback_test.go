@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -120,18 +119,18 @@ func TestReferrersCapability(t *testing.T) {
 		{"406", func(w http.ResponseWriter) { w.WriteHeader(406) }, true, 0},
 		{"404 of an unknown name", func(w http.ResponseWriter) {
 			w.WriteHeader(404)
-			io.WriteString(w, `{"errors":[{"code":"NAME_UNKNOWN"}]}`)
+			fmt.Fprint(w, `{"errors":[{"code":"NAME_UNKNOWN"}]}`)
 		}, true, 0},
 		{"200 and a web page", func(w http.ResponseWriter) {
 			w.Header().Set("Content-Type", "text/html")
-			io.WriteString(w, "<html>")
+			fmt.Fprint(w, "<html>")
 		}, true, 0},
 		{"401", func(w http.ResponseWriter) { w.WriteHeader(401) }, false, fault.Usage},
 		{"403", func(w http.ResponseWriter) { w.WriteHeader(403) }, false, fault.Usage},
 		{"500", func(w http.ResponseWriter) { w.WriteHeader(500) }, false, fault.Undecided},
 		{"200 and no JSON", func(w http.ResponseWriter) {
 			w.Header().Set("Content-Type", ocispec.MediaTypeImageIndex)
-			io.WriteString(w, "<html>")
+			fmt.Fprint(w, "<html>")
 		}, false, fault.Undecided},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

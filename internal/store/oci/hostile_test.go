@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,7 +21,14 @@ import (
 )
 
 func referrer(n int, artifactType string) ocispec.Descriptor {
-	return ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: digest.FromString(fmt.Sprint(n)), Size: 1, ArtifactType: artifactType}
+	return ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: digest.FromString(strconv.Itoa(n)), Size: 1, ArtifactType: artifactType}
+}
+
+func answer(t *testing.T, w http.ResponseWriter, index ocispec.Index) {
+	t.Helper()
+	if err := json.NewEncoder(w).Encode(index); err != nil {
+		t.Error(err)
+	}
 }
 
 // CVE-2024-45395, CVE-2023-46737, CVE-2024-29902, CVE-2024-29903: lists without end and
@@ -29,7 +37,7 @@ func TestEndlessAnswersAreRefused(t *testing.T) {
 	var pages atomic.Int32
 	page := func(w http.ResponseWriter, entries ...ocispec.Descriptor) {
 		w.Header().Set("Content-Type", ocispec.MediaTypeImageIndex)
-		json.NewEncoder(w).Encode(ocispec.Index{Manifests: entries})
+		answer(t, w, ocispec.Index{Manifests: entries})
 	}
 	endless := func(w http.ResponseWriter, contentType string) {
 		w.Header().Set("Content-Type", contentType)
@@ -96,7 +104,7 @@ func TestPagesAreFollowed(t *testing.T) {
 		case "3":
 			index.Manifests = []ocispec.Descriptor{referrer(4, "application/vnd.dev.sigstore.bundle+json;version=0.2")}
 		}
-		json.NewEncoder(w).Encode(index)
+		answer(t, w, index)
 		return true
 	})
 	found, err := open().List(t.Context(), subjectAt(b.host))

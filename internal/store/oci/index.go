@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
@@ -171,7 +170,7 @@ func (r *repository) addToIndex(ctx context.Context, about digest.Digest, mine [
 			return nil
 		case len(missing) == 0:
 			looks++
-			if err := pause(ctx, settle+rand.N(settle/2)); err != nil {
+			if err := pause(ctx, settle+jitter(settle/2)); err != nil {
 				return err
 			}
 			continue
@@ -212,11 +211,6 @@ func (r *repository) addToIndex(ctx context.Context, about digest.Digest, mine [
 		WithHint("run the step again, or use a registry with the OCI 1.1 referrers API")
 }
 
-// backOff waits up to wait and returns what to wait up to the next time.
-func backOff(ctx context.Context, wait time.Duration) (time.Duration, error) {
-	return min(2*wait, maxSettle), pause(ctx, rand.N(wait))
-}
-
 func entriesOf(descriptors []ocispec.Descriptor) ([]entry, error) {
 	var entries []entry
 	for _, d := range descriptors {
@@ -255,15 +249,4 @@ func (r *repository) putIndex(ctx context.Context, about digest.Digest, body []b
 	}
 	ctx = context.WithValue(ctx, onceOnly{}, true)
 	return r.putManifest(ctx, fallbackTag(about), body, header)
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -73,7 +74,7 @@ func TestHelperIsRunOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
-			if _, err := s.Put(t.Context(), subj, storetest.NewEntry(fmt.Sprint(i))); err != nil {
+			if _, err := s.Put(t.Context(), subj, storetest.NewEntry(strconv.Itoa(i))); err != nil {
 				t.Error(err)
 			}
 		})

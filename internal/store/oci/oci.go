@@ -115,22 +115,6 @@ type referrers struct {
 	known map[string]bool
 }
 
-// lock is a mutex that can be waited for under a context.
-type lock chan struct{}
-
-func newLock() lock { return make(lock, 1) }
-
-func (l lock) acquire(ctx context.Context) error {
-	select {
-	case l <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func (l lock) release() { <-l }
-
 // repository is the one value for a repository.
 func (s *Store) repository(ref subject.ImageRef) *repository {
 	s.mu.Lock()

@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -47,7 +46,7 @@ type backend struct {
 func serve(tb testing.TB, api bool, before func(w http.ResponseWriter, r *http.Request) bool) *backend {
 	tb.Helper()
 	b := &backend{next: &atomic.Int32{}}
-	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(api))
+	inner := registry.New(registry.Logger(slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)), registry.WithReferrersSupport(api))
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b.mu.Lock()
 		b.requests = append(b.requests, r.Method+" "+r.URL.Path)
@@ -292,7 +291,7 @@ func TestReadBackFindsWhatWasLost(t *testing.T) {
 	b := serve(t, true, func(w http.ResponseWriter, r *http.Request) bool {
 		if strings.Contains(r.URL.Path, "/referrers/") && lists.Add(1) <= forgetful {
 			w.Header().Set("Content-Type", ocispec.MediaTypeImageIndex)
-			io.WriteString(w, `{"schemaVersion":2,"manifests":[]}`)
+			fmt.Fprint(w, `{"schemaVersion":2,"manifests":[]}`)
 			return true
 		}
 		return false

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -177,7 +176,7 @@ func (r *repository) readBack(ctx context.Context, l *referrers, about digest.Di
 	for look := range maxLooks {
 		if look > 0 {
 			wait := firstWait << look
-			if err := pause(ctx, wait+rand.N(wait)); err != nil {
+			if err := pause(ctx, wait+jitter(wait)); err != nil {
 				return err
 			}
 		}
@@ -226,7 +225,7 @@ func (r *repository) pushBlob(ctx context.Context, d ocispec.Descriptor, content
 		if known, ok := errors.AsType[*fault.Error](err); !ok || known.Kind != fault.Undecided || try == maxUploads || ctx.Err() != nil {
 			return err
 		}
-		if err := pause(ctx, time.Duration(try)*firstWait+rand.N(firstWait)); err != nil {
+		if err := pause(ctx, time.Duration(try)*firstWait+jitter(firstWait)); err != nil {
 			return err
 		}
 	}

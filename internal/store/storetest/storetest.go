@@ -50,6 +50,7 @@ func NewEntry(name string) store.Entry {
 }
 
 func emptyList(t *testing.T, b Backend) {
+	t.Helper()
 	s, subj := b.Open(t), b.Subject(t)
 	found, err := s.List(t.Context(), subj)
 	if err != nil || len(found) != 0 {
@@ -64,6 +65,7 @@ func emptyList(t *testing.T, b Backend) {
 }
 
 func putThenFetch(t *testing.T, b Backend) {
+	t.Helper()
 	subj := b.Subject(t)
 	entries := []store.Entry{NewEntry("signature"), NewEntry("provenance"), NewEntry("pipeinfo")}
 	put(t, b.Open(t), subj, entries...)
@@ -72,6 +74,7 @@ func putThenFetch(t *testing.T, b Backend) {
 
 // putAgain: the same entry is stored once, by the same Store and by another.
 func putAgain(t *testing.T, b Backend) {
+	t.Helper()
 	subj, e := b.Subject(t), NewEntry("again")
 	s := b.Open(t)
 	first := put(t, s, subj, e)
@@ -90,6 +93,7 @@ func putAgain(t *testing.T, b Backend) {
 }
 
 func subjectsAreApart(t *testing.T, b Backend) {
+	t.Helper()
 	s, one, two := b.Open(t), b.Subject(t), b.Subject(t)
 	put(t, s, one, NewEntry("one"))
 	put(t, s, two, NewEntry("two"))
@@ -99,6 +103,7 @@ func subjectsAreApart(t *testing.T, b Backend) {
 
 // concurrentWriters: nobody's entry is lost when many processes write at once.
 func concurrentWriters(t *testing.T, b Backend) {
+	t.Helper()
 	subj := b.Subject(t)
 	before := NewEntry("before")
 	put(t, b.Open(t), subj, before)
@@ -118,6 +123,7 @@ func concurrentWriters(t *testing.T, b Backend) {
 }
 
 func refusals(t *testing.T, b Backend) {
+	t.Helper()
 	s := b.Open(t)
 	missing := b.Missing(t)
 	if err := s.Check(t.Context(), missing); !errors.Is(err, store.ErrNotFound) || fault.KindOf(err) != fault.Usage {
