@@ -33,33 +33,31 @@ type bench struct {
 	runs                 int
 }
 
-// newBench makes a fresh directory under parent, which Close removes.
-func newBench(parent string, s size) (*bench, error) {
-	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return nil, err
-	}
-	dir, err := os.MkdirTemp(parent, "run-")
-	if err != nil {
-		return nil, err
-	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		return nil, err
-	}
-	b := &bench{
-		size: s, dir: dir, registry: os.Getenv("PIPESEAL_LAB_REGISTRY"),
-		roots:         filepath.Join(dir, "trusted-root.json"),
-		signingConfig: filepath.Join(dir, "signing-config.json"),
-		provenance:    filepath.Join(dir, "provenance.json"),
-		pipeinfo:      filepath.Join(dir, "pipeinfo.json"),
-	}
-	for path, to := range map[string]*string{"bin/pipeseal": &b.pipeseal, "interop/bin/cosign": &b.cosign} {
+// newBench finds the programs under root, and makes a fresh directory in the checkout it
+// stands in, which Close removes.
+func newBench(root string, s size) (*bench, error) {
+	b := &bench{size: s, registry: os.Getenv("PIPESEAL_LAB_REGISTRY")}
+	for name, to := range map[string]*string{"bin/pipeseal": &b.pipeseal, "interop/bin/cosign": &b.cosign} {
+		path, err := filepath.Abs(filepath.Join(root, name))
+		if err != nil {
+			return nil, err
+		}
 		if _, err := os.Stat(path); err != nil {
 			return nil, fmt.Errorf("%w: run make bench in the repository's root", err)
 		}
-		if *to, err = filepath.Abs(path); err != nil {
-			return nil, err
-		}
+		*to = path
 	}
+	checkout, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	if b.dir, err = os.MkdirTemp(checkout, "bench-"); err != nil {
+		return nil, err
+	}
+	b.roots = filepath.Join(b.dir, "trusted-root.json")
+	b.signingConfig = filepath.Join(b.dir, "signing-config.json")
+	b.provenance = filepath.Join(b.dir, "provenance.json")
+	b.pipeinfo = filepath.Join(b.dir, "pipeinfo.json")
 	if err := b.splitTrust(os.Getenv("PIPESEAL_TRUST")); err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ func main() {
 func realMain(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	checkpoint := flags.Duration("checkpoint-interval", 0, "the lab's checkpoint `interval`, to be printed with the results")
+	root := flags.String("root", ".", "`directory` of the repository whose programs are measured")
 	runs := flags.Int("runs", 9, "how often a short trial is run; a long one is run a third as often")
 	only := flags.String("only", "", "run only the trials whose name contains `text`")
 	s := size{images: 100, files: 1000, blobs: 20, large: 2 << 30}
@@ -48,7 +49,7 @@ func realMain(ctx context.Context, args []string) error {
 		return errors.New("PIPESEAL_LAB_DIR is not set: run make bench, which starts the lab")
 	}
 
-	b, err := newBench("bench/out", s)
+	b, err := newBench(*root, s)
 	if err != nil {
 		return err
 	}
