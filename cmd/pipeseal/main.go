@@ -18,6 +18,8 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second signal ends the process at once.
+	context.AfterFunc(ctx, stop)
 	code := realMain(ctx, os.Args[1:], process{
 		stdout: os.Stdout,
 		stderr: os.Stderr,

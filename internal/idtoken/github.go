@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -26,7 +25,7 @@ func (o Options) askGitHub(ctx context.Context) (string, error) {
 			WithHint("hand both variables to the step: a container needs them passed in")
 	}
 	u, err := url.Parse(o.Getenv("ACTIONS_ID_TOKEN_REQUEST_URL"))
-	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
+	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && remote.Loopback(u.Hostname())) {
 		return "", fault.New(fault.Usage, "ACTIONS_ID_TOKEN_REQUEST_URL is not an https URL").
 			WithHint("leave ACTIONS_ID_TOKEN_REQUEST_URL as GitHub sets it")
 	}
@@ -81,13 +80,4 @@ func clean(err error, secret string) error {
 	}
 	return fault.New(fault.KindOf(err), "the answer repeats the request's credential and is not shown").
 		WithHint("check who answers at ACTIONS_ID_TOKEN_REQUEST_URL")
-}
-
-// loopback tells whether a host is this machine by its address or reserved name.
-func loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }

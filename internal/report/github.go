@@ -17,9 +17,13 @@ type Output struct{ Name, Value string }
 // between two lines of a delimiter that is random, so that no value can end it early and
 // forge another output; a value that contains it all the same is refused.
 func WriteOutputs(w io.Writer, outputs []Output) error {
+	return writeOutputs(w, outputs, func() string { return "pipeseal_" + randomHex() })
+}
+
+func writeOutputs(w io.Writer, outputs []Output, newDelimiter func() string) error {
 	var b strings.Builder
 	for _, o := range outputs {
-		delimiter := "pipeseal_" + randomHex()
+		delimiter := newDelimiter()
 		if strings.Contains(o.Value, delimiter) || strings.Contains(o.Name, delimiter) {
 			return fault.New(fault.Unexpected, "step output %s contains its own delimiter", o.Name)
 		}

@@ -45,6 +45,12 @@ func SealSummary(w io.Writer, r *seal.Result) error {
 			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", code(subjectsText(a)), a.Kind, indices(a), code(a.Bundle), code(strings.Join(a.Locations, " ")))
 		}
 	}
+	if r.Error != "" {
+		fmt.Fprintf(&b, "\n**Error:** %s\n", text(r.Error))
+		if r.Hint != "" {
+			fmt.Fprintf(&b, "\n**Hint:** %s\n", text(r.Hint))
+		}
+	}
 	if len(r.Remaining) > 0 {
 		b.WriteString("\n**Left to do** (run the step again with the same output directory):\n\n")
 		for _, l := range r.Remaining {
@@ -78,9 +84,19 @@ func commands(r *seal.Result) []string {
 		trust = " --trust " + Quote(r.TrustFile)
 		cosignTrust += " --trusted-root trusted_root.json"
 	}
+	if strings.HasPrefix(r.Log, "off") {
+		trust += " --log off"
+	}
+	if !logged(r) {
+		cosignTrust += " --insecure-ignore-tlog"
+	}
+	blobTrust := cosignTrust
 	if s, ok := first(r, subject.Image); ok {
 		ref := s.Name + "@" + s.Digest.String()
 		out = append(out, "pipeseal verify "+Quote(ref)+expect+trust)
+		if host, _, _ := strings.Cut(s.Name, "/"); remote.Loopback(host) {
+			cosignTrust += " --allow-http-registry"
+		}
 		out = append(out, "cosign verify "+Quote(ref)+cosignTrust)
 		if has(r, "provenance") {
 			out = append(out, "cosign verify-attestation --type slsaprovenance1 "+Quote(ref)+cosignTrust)
@@ -89,10 +105,14 @@ func commands(r *seal.Result) []string {
 	s, ok := first(r, subject.File)
 	a, found := provenanceOf(r, s)
 	if ok && found {
-		out = append(out, "pipeseal verify "+Quote(s.Name)+" --bundle "+Quote(a.Bundle)+expect+trust)
-		out = append(out, "cosign verify-blob-attestation --type slsaprovenance1 --bundle "+Quote(a.Bundle)+cosignTrust+" "+Quote(s.Name))
+		file := s.Name
+		if strings.HasPrefix(file, "-") {
+			file = "./" + file // no option
+		}
+		out = append(out, "pipeseal verify "+Quote(file)+" --bundle "+Quote(a.Bundle)+expect+trust)
+		out = append(out, "cosign verify-blob-attestation --type slsaprovenance1 --bundle "+Quote(a.Bundle)+blobTrust+" "+Quote(file))
 		if r.Build.CI == "github" {
-			gh := "gh attestation verify " + Quote(s.Name) + " --bundle " + Quote(a.Bundle) + " --repo " + Quote(repoName(r.Build.Source))
+			gh := "gh attestation verify " + Quote(file) + " --bundle " + Quote(a.Bundle) + " --repo " + Quote(repoName(r.Build.Source))
 			if private {
 				gh += " --custom-trusted-root trusted_root.json --cert-oidc-issuer " + Quote(r.Identity.Issuer)
 			}
@@ -109,6 +129,16 @@ func first(r *seal.Result, k subject.Kind) (subject.Subject, bool) {
 		}
 	}
 	return subject.Subject{}, false
+}
+
+// logged tells whether what was signed is in a log.
+func logged(r *seal.Result) bool {
+	for _, a := range r.Attestations {
+		if a.Bundle != "" {
+			return len(a.Logs) > 0
+		}
+	}
+	return false
 }
 
 func has(r *seal.Result, kind string) bool {

@@ -13,6 +13,9 @@ type Result struct {
 	// Status is "sealed", "incomplete" (something was signed or published and something is
 	// left) or "failed".
 	Status string `json:"status"`
+	// Error is why the run did not end well, Hint what to change; both "" where it did.
+	Error string `json:"error,omitempty"`
+	Hint  string `json:"hint,omitempty"`
 	// Build is what is known about the run.
 	Build Context `json:"build"`
 	// Identity is who signed.

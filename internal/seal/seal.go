@@ -117,7 +117,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		r.keepRun,   // what was done → pipeinfo
 	} {
 		if err := stage(ctx); err != nil {
-			return r.res, r.fail(err)
+			err = r.fail(err)
+			r.res.Error, r.res.Hint = err.Error(), fault.HintOf(err)
+			return r.res, err
 		}
 	}
 	r.res.Status = StatusSealed

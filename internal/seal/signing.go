@@ -105,13 +105,10 @@ func (r *run) sign(ctx context.Context) error {
 
 // firstOf is one error for many that most often have one cause.
 func firstOf(ctx context.Context, fails []error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
+	if len(fails) > 0 {
+		return fails[0]
 	}
-	if len(fails) == 0 {
-		return nil
-	}
-	return fails[0]
+	return context.Cause(ctx)
 }
 
 // certify asks for the certificate, where anything is left to be signed.
