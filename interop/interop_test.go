@@ -82,7 +82,7 @@ func fillCheckout(dir string) error {
 	for _, args := range [][]string{
 		{"init", "--quiet", "--initial-branch=main"},
 		{"add", "."},
-		{"-c", "user.name=Example", "-c", "user.email=example@example.com", "commit", "--quiet", "--message=Start"},
+		{"-c", "user.name=Example", "-c", "user.email=example@example.com", "-c", "commit.gpgsign=false", "commit", "--quiet", "--message=Start"},
 	} {
 		git := exec.Command("git", args...)
 		git.Dir = dir
