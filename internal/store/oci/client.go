@@ -3,7 +3,6 @@ package oci
 import (
 	"bytes"
 	"context"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -114,7 +113,7 @@ func checkRedirect(registry *url.URL, req *http.Request, via []*http.Request) er
 	if !read || !sameOrigin(registry, via[0].URL) || !strings.Contains(via[0].URL.Path, "/blobs/") {
 		return refuse("which is not followed")
 	}
-	if isInternal(req.URL.Hostname()) && !isLoopback(registry.Host) {
+	if isInternal(req.URL.Hostname()) && !remote.Loopback(registry.Host) {
 		return refuse("an address of this machine")
 	}
 	req.Header.Del("Authorization")
@@ -165,25 +164,11 @@ func port(u *url.URL) string {
 	return "80"
 }
 
-// isLoopback tells whether HOST or HOST:PORT is "localhost" or a loopback address.
-func isLoopback(hostport string) bool {
-	host := hostport
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
-		host = h
-	}
-	host = strings.Trim(host, "[]")
-	if host == "localhost" {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
-}
-
 // isInternal tells whether a host is this machine or its link, where cloud metadata is.
 func isInternal(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	if err != nil {
-		return isLoopback(host)
+		return remote.Loopback(host)
 	}
 	addr = addr.Unmap()
 	return addr.IsLoopback() || addr.IsLinkLocalUnicast() || addr.IsUnspecified() || addr.IsMulticast()

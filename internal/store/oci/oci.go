@@ -123,7 +123,7 @@ func (s *Store) repository(ref subject.ImageRef) *repository {
 		return r
 	}
 	at := registry.Reference{Registry: ref.Registry, Repository: ref.Repository}
-	plain := isLoopback(at.Host()) || s.options.InsecureHTTP(at.Host())
+	plain := remote.Loopback(at.Host()) || s.options.InsecureHTTP(at.Host())
 	scheme := "https"
 	if plain {
 		scheme = "http"

@@ -1,6 +1,8 @@
 package inject
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -53,8 +55,19 @@ func Wrap(service string, rules []*Rule, refuse Refuse, next http.Handler) http.
 	})
 }
 
-// sleep waits unless the client goes away first.
+// maxAhead is how much of a body is read before a wait.
+const maxAhead = 1 << 20
+
+// sleep waits unless the client goes away first, which a server notices only once it has
+// read the body: a small one is read ahead.
 func sleep(req *http.Request, d time.Duration) bool {
+	if 0 < req.ContentLength && req.ContentLength <= maxAhead {
+		body, err := io.ReadAll(req.Body)
+		if err != nil {
+			return false
+		}
+		req.Body = io.NopCloser(bytes.NewReader(body))
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
