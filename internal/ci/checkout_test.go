@@ -2,6 +2,7 @@ package ci
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -107,8 +108,9 @@ func TestUnknownCheckout(t *testing.T) {
 			}
 		},
 		"a directory for HEAD": func(t *testing.T, dir string) {
-			os.Remove(filepath.Join(dir, ".git/HEAD"))
-			os.Mkdir(filepath.Join(dir, ".git/HEAD"), 0o755)
+			if err := errors.Join(os.Remove(filepath.Join(dir, ".git/HEAD")), os.Mkdir(filepath.Join(dir, ".git/HEAD"), 0o755)); err != nil {
+				t.Fatal(err)
+			}
 		},
 		"gitdir nowhere": func(t *testing.T, dir string) {
 			os.RemoveAll(filepath.Join(dir, ".git"))

@@ -74,7 +74,8 @@ func Confirm(b build.Build, payload map[string]any) (build.Build, error) {
 		b.Run.Step = "build"
 	}
 	s.finish(&b)
-	return b, whole(&b)
+	err := whole(&b)
+	return b, err
 }
 
 // compare holds the claim against the field, or fills the field in.

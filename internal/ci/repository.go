@@ -51,7 +51,7 @@ func cloneURL(s string) (string, error) {
 	}
 	uri, err := repository(s)
 	if err != nil {
-		return "", nil
+		return "", nil //nolint:nilerr // what is no repository is as good as not known
 	}
 	return uri, nil
 }

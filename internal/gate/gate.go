@@ -102,7 +102,8 @@ func Verify(ctx context.Context, o Options) (*Result, error) {
 		r.Found = append(r.Found, Finding{Location: b.location, Attestation: a})
 	}
 	r.Found = append(r.Found, refused...)
-	return r, r.judge(o, len(bundles), refusals)
+	err = r.judge(o, len(bundles), refusals)
+	return r, err
 }
 
 func (r *Result) judge(o Options, bundles int, refusals []error) error {

@@ -61,7 +61,7 @@ func (t Token) String() string { return t.Describe() }
 func (t Token) GoString() string { return t.Describe() }
 
 // Format prints Describe whatever the verb: fmt would print the fields for some.
-func (t Token) Format(f fmt.State, _ rune) { io.WriteString(f, t.Describe()) }
+func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.Describe()) }
 
 // MarshalJSON encodes nothing but that there is a token.
 func (t Token) MarshalJSON() ([]byte, error) { return []byte(`"[token]"`), nil }

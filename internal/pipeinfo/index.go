@@ -89,7 +89,7 @@ func entryFile(document string) string { return sumHex([]byte(document)) + ".jso
 // one is passed over: whoever may write the repository can leave any number, and none is
 // believed.
 func (d *Dir) Lookup(sha256 string) ([]Entry, error) {
-	if !sha256Hex.MatchString(sha256) {
+	if !isSHA256(sha256) {
 		return nil, fmt.Errorf("look up %q: not a SHA-256", show(sha256))
 	}
 	dir := path.Join(indexRoot, sha256)

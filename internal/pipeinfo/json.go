@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"time"
 )
@@ -122,14 +121,23 @@ type Digest struct {
 	SHA256 string `json:"sha256"`
 }
 
-var (
-	sha256Hex = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	algorithm = regexp.MustCompile(`^[A-Za-z0-9_]{1,32}$`)
-	lowerHex  = regexp.MustCompile(`^([0-9a-f]{2}){1,128}$`)
-)
+// isHex tells whether s is from 1 to 128 bytes in lower-case hex.
+func isHex(s string) bool {
+	return 0 < len(s) && len(s) <= 256 && len(s)%2 == 0 && strings.Trim(s, "0123456789abcdef") == ""
+}
+
+func isSHA256(s string) bool { return len(s) == 64 && isHex(s) }
+
+// isAlgorithm tells whether s may be the name of a digest's algorithm.
+func isAlgorithm(s string) bool {
+	word := func(r rune) bool {
+		return r == '_' || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z'
+	}
+	return 0 < len(s) && len(s) <= 32 && strings.TrimFunc(s, word) == ""
+}
 
 func (d Digest) check(what string) error {
-	if !sha256Hex.MatchString(d.SHA256) {
+	if !isSHA256(d.SHA256) {
 		return fmt.Errorf("%s is no SHA-256: %q", what, show(d.SHA256))
 	}
 	return nil

@@ -22,7 +22,7 @@ func exclusive(f *os.File) (bool, error) {
 	var locked error
 	err = raw.Control(func(fd uintptr) {
 		for {
-			locked = syscall.Flock(int(fd), syscall.LOCK_EX|syscall.LOCK_NB) //nolint:gosec // a descriptor is a small number
+			locked = syscall.Flock(int(fd), syscall.LOCK_EX|syscall.LOCK_NB)
 			if !errors.Is(locked, syscall.EINTR) {
 				return
 			}

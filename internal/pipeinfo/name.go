@@ -156,7 +156,7 @@ func decode(s string) (string, error) {
 		if hi < 0 || lo < 0 {
 			return "", fmt.Errorf("%q is no escape", show(s[i:i+3]))
 		}
-		b.WriteByte(byte(hi<<4 | lo))
+		b.WriteByte(byte(hi<<4 | lo)) //nolint:gosec // two nibbles are a byte
 		i += 2
 	}
 	return b.String(), nil

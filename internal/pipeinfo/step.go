@@ -230,7 +230,7 @@ func (r Resource) check() error {
 		return fmt.Errorf("%q has no digest", show(r.Name))
 	}
 	for a, v := range r.Digest {
-		if !algorithm.MatchString(a) || !lowerHex.MatchString(v) || a == "sha256" && len(v) != 64 {
+		if !isAlgorithm(a) || !isHex(v) || a == "sha256" && len(v) != 64 {
 			return fmt.Errorf("%q has a malformed digest", show(r.Name))
 		}
 	}
@@ -243,7 +243,7 @@ func (a Attestation) check() error {
 	}
 	for _, s := range a.Subjects {
 		alg, v, ok := strings.Cut(s, ":")
-		if !ok || !algorithm.MatchString(alg) || !lowerHex.MatchString(v) {
+		if !ok || !isAlgorithm(alg) || !isHex(v) {
 			return fmt.Errorf("%q is no digest of a subject", show(s))
 		}
 	}

@@ -62,6 +62,6 @@ func Printable(s string) string {
 var command = regexp.MustCompile(`::([A-Za-z])`)
 
 func drain(b io.ReadCloser) {
-	io.Copy(io.Discard, io.LimitReader(b, 64<<10))
+	_, _ = io.Copy(io.Discard, io.LimitReader(b, 64<<10))
 	b.Close()
 }

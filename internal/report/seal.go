@@ -52,7 +52,7 @@ func Seal(w io.Writer, r *seal.Result) error {
 		t = tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(t, "SUBJECT\tATTESTATION\tLOG INDEX\tSTORED")
 		for _, a := range r.Attestations {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", remote.Printable(subjectsText(a)), a.Kind, indices(a), remote.Printable(stored(a)))
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", remote.Printable(subjectsText(a)), kindText(a), indices(a), remote.Printable(stored(a)))
 		}
 		if err := t.Flush(); err != nil {
 			return err
@@ -96,6 +96,14 @@ func at(source, commit string) string {
 		return source
 	}
 	return source + "@" + commit
+}
+
+// kindText is an attestation's kind, and whether an earlier try made it.
+func kindText(a *seal.Attestation) string {
+	if a.Reused {
+		return a.Kind + " (there already)"
+	}
+	return a.Kind
 }
 
 func subjectsText(a *seal.Attestation) string {

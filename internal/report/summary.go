@@ -42,7 +42,7 @@ func SealSummary(w io.Writer, r *seal.Result) error {
 				fmt.Fprintf(&b, "| and %d more | | | | |\n", len(r.Attestations)-maxRows)
 				break
 			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", code(subjectsText(a)), a.Kind, indices(a), code(a.Bundle), code(strings.Join(a.Locations, " ")))
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", code(subjectsText(a)), kindText(a), indices(a), code(a.Bundle), code(strings.Join(a.Locations, " ")))
 		}
 	}
 	if r.Error != "" {

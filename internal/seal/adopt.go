@@ -40,7 +40,7 @@ func (r *run) adoptPublished(ctx context.Context, group []*plan, found []store.F
 	for _, p := range group {
 		tried := 0
 		for _, f := range slices.Backward(found) {
-			if p.bundle != nil || f.PredicateType != p.predicateType || tried == maxCandidates {
+			if p.bundle != nil || f.PredicateType != "" && f.PredicateType != p.predicateType || tried == maxCandidates {
 				continue
 			}
 			tried++
@@ -71,6 +71,9 @@ func (r *run) verifyOwn(ctx context.Context, p *plan, bundle []byte) (*verify.At
 	if err != nil {
 		return nil, err
 	}
+	if name := r.ownName(); name != "" && a.Certificate.Identity != name {
+		return nil, fmt.Errorf("it was signed by %s, this step is %s", a.Certificate.Identity, name)
+	}
 	if uri := a.Certificate.Extensions.RunInvocationURI; uri != "" && uri != r.build.Run.InvocationURI {
 		return nil, fmt.Errorf("it was signed by the run %s, this is %s", uri, r.build.Run.InvocationURI)
 	}
@@ -78,6 +81,18 @@ func (r *run) verifyOwn(ctx context.Context, p *plan, bundle []byte) (*verify.At
 		return nil, err
 	}
 	return a, r.sameStep(p, a.Predicate)
+}
+
+// ownName is the identity that a certificate for this step has, "" where only the instance's
+// certificate authority knows: GitHub's workflow and GitLab's definition are named by their URI.
+func (r *run) ownName() string {
+	switch r.build.CI {
+	case "github":
+		return r.build.Builder.ID
+	case "gitlab":
+		return r.build.Definition.URI
+	}
+	return ""
 }
 
 func sameSubjects(a *verify.Attestation, want []subject.Subject) error {

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
@@ -38,7 +39,7 @@ func ParseEnvelope(data []byte) (*Envelope, error) {
 	}
 	e := &Envelope{&b}
 	if b.GetMediaType() != BundleMediaType || len(b.GetDsseEnvelope().GetSignatures()) != 1 || b.GetDsseEnvelope().GetPayloadType() != PayloadType {
-		return nil, fmt.Errorf("parse envelope: not a signed in-toto statement")
+		return nil, errors.New("parse envelope: not a signed in-toto statement")
 	}
 	if _, err := e.Certificate(); err != nil {
 		return nil, fmt.Errorf("parse envelope: %w", err)

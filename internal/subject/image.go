@@ -47,10 +47,13 @@ func (r ImageRef) String() string {
 	return s
 }
 
+// maxTag is how long a tag may be.
+const maxTag = 128
+
 // Grammar of the OCI distribution specification, "Pulling manifests".
 var (
 	repositoryForm = regexp.MustCompile(`^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$`)
-	tagForm        = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
+	tagForm        = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]*$`)
 	hostForm       = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$`)
 )
 
@@ -83,7 +86,7 @@ func ParseImage(s string) (ImageRef, error) {
 			return refuse(err.Error(), "write HOST/REPOSITORY@sha256: and 64 hexadecimal digits")
 		}
 	}
-	if hasTag && !tagForm.MatchString(r.Tag) {
+	if hasTag && (len(r.Tag) > maxTag || !tagForm.MatchString(r.Tag)) {
 		return refuse("the tag "+quote(r.Tag)+" is not one a registry takes", "a tag has up to 128 letters, digits, dots, dashes and underscores")
 	}
 	if r.Registry == "index.docker.io" || r.Registry == "registry-1.docker.io" {
