@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,9 @@ import (
 // with one exception: provenance that is about another run altogether, when a signer was
 // expected by identity and issuer and nothing about source or predicate. Then the signer is
 // trusted for what it says of others, and the predicate is shown as its claim.
+//
+// Without the exception a service that signs provenance for others could not be verified at
+// all; sigstore-conformance has such a bundle among those that must be accepted.
 func (c *verification) claimsMatched() error {
 	if c.statement == nil || c.statement.predicateType != ProvenanceType && c.statement.predicateType != PipeinfoType {
 		return nil
@@ -29,7 +33,7 @@ func (c *verification) claimsMatched() error {
 	table, known := claims(c.statement.predicateType, buildType)
 	var checks []Check
 	var contradiction error
-	same := false // as far as a run can be told by
+	agree, differ := 0, 0 // of the fields that a run can be told by
 	for _, row := range table {
 		said, err := field(predicate, row.path)
 		if err != nil {
@@ -40,16 +44,21 @@ func (c *verification) claimsMatched() error {
 			certified = nil
 		}
 		check, err := compare(row.path, said, certified)
-		if err != nil && contradiction == nil {
-			contradiction = err
-		}
-		if check != nil {
+		switch {
+		case err != nil:
+			contradiction = cmp.Or(contradiction, err)
+			if row.run {
+				differ++
+			}
+		case check != nil:
 			checks = append(checks, *check)
-			same = same || row.run && check.Result == Checked
+			if row.run && check.Result == Checked {
+				agree++
+			}
 		}
 	}
 	if contradiction != nil {
-		if same || !c.expect.signerAlone() || c.statement.predicateType != ProvenanceType {
+		if agree > 0 || differ < anotherRun || !known || !c.expect.signerAlone() || c.statement.predicateType != ProvenanceType {
 			return contradiction
 		}
 		c.skipped(CheckClaims, "the predicate is about another run than the one that signed it: all of it is the producer's claim")
@@ -65,6 +74,10 @@ func (c *verification) claimsMatched() error {
 	}
 	return c.sourceMatched(predicate, list, cert.Extensions)
 }
+
+// anotherRun is how many fields must tell two runs apart, and none hold them together, for
+// them to be two: repository, run and builder at least.
+const anotherRun = 3
 
 // compare holds one claim against the values that agree with the certificate. What the
 // certificate does not say stays the producer's claim; what is not claimed is no check.

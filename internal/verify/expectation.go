@@ -44,7 +44,7 @@ func (e Expectation) Empty() bool {
 
 // signerAlone tells whether one signer is expected, and nothing about source or predicate.
 func (e Expectation) signerAlone() bool {
-	return e.Identity != "" && e == Expectation{Identity: e.Identity, Issuer: e.Issuer}
+	return e.Identity != "" && e.Issuer != "" && e == Expectation{Identity: e.Identity, Issuer: e.Issuer}
 }
 
 // Describe says who is expected, a line each, and in the last line what is left open.

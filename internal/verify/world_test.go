@@ -23,6 +23,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/digitorus/pkcs7"
 	"github.com/digitorus/timestamp"
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
@@ -102,7 +103,7 @@ func (w *world) newTSA(parent authority, name string) authority {
 	usage, err := asn1.Marshal([]asn1.ObjectIdentifier{{1, 3, 6, 1, 5, 5, 7, 3, 8}})
 	w.must(err)
 	return w.issue(parent, &x509.Certificate{
-		Subject: pkix.Name{CommonName: name}, NotBefore: w.now.Add(-time.Hour), NotAfter: w.now.Add(time.Hour),
+		Subject: pkix.Name{CommonName: name}, NotBefore: w.now.Add(-time.Hour), NotAfter: w.now.Add(365 * 24 * time.Hour),
 		KeyUsage:        x509.KeyUsageDigitalSignature,
 		ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Critical: true, Value: usage}},
 	})
@@ -272,14 +273,44 @@ func signDigest(t testing.TB, k *ecdsa.PrivateKey, message []byte) []byte {
 // stamp adds a timestamp by the world's authority at its time.
 func (s *signing) stamp() *signing { return s.stampBy(s.w.tsa, s.w.now, s.signature) }
 
-func (s *signing) stampBy(a authority, at time.Time, over []byte, bag ...*x509.Certificate) *signing {
+func (s *signing) stampBy(a authority, at time.Time, over []byte) *signing {
 	s.w.t.Helper()
 	sum := sha256.Sum256(over)
 	token, err := (&timestamp.Timestamp{
 		HashAlgorithm: crypto.SHA256, HashedMessage: sum[:], Time: at, Policy: asn1.ObjectIdentifier{1, 2, 3},
-		Certificates: bag, AddTSACertificate: true, SerialNumber: big.NewInt(7),
+		AddTSACertificate: true, SerialNumber: big.NewInt(7),
 	}).CreateResponseWithOpts(a.cert, a.key, crypto.SHA256)
 	s.w.must(err)
+	return s.addTimestamp(token)
+}
+
+// stampWithDecoy adds a timestamp by a, whose bag of certificates begins with another's.
+func (s *signing) stampWithDecoy(a authority, decoy *x509.Certificate) *signing {
+	s.w.t.Helper()
+	stamps := (&signing{w: s.w, bundle: &protobundle.Bundle{VerificationMaterial: &protobundle.VerificationMaterial{}}}).
+		stampBy(a, s.w.now, s.signature).bundle.VerificationMaterial.TimestampVerificationData.Rfc3161Timestamps
+	parsed, err := timestamp.ParseResponse(stamps[0].SignedTimestamp)
+	s.w.must(err)
+	token, err := pkcs7.Parse(parsed.RawToken)
+	s.w.must(err)
+	again, err := pkcs7.NewSignedData(token.Content)
+	s.w.must(err)
+	again.SetDigestAlgorithm(pkcs7.OIDDigestAlgorithmSHA256)
+	again.SetContentType(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 1, 4})
+	again.GetSignedData().Version = 3
+	again.AddCertificate(decoy)
+	s.w.must(again.AddSigner(a.cert, a.key, pkcs7.SignerInfoConfig{}))
+	der, err := again.Finish()
+	s.w.must(err)
+	response, err := asn1.Marshal(struct {
+		Status struct{ Status int }
+		Token  asn1.RawValue
+	}{Token: asn1.RawValue{FullBytes: der}})
+	s.w.must(err)
+	return s.addTimestamp(response)
+}
+
+func (s *signing) addTimestamp(token []byte) *signing {
 	vm := s.bundle.VerificationMaterial
 	if vm.TimestampVerificationData == nil {
 		vm.TimestampVerificationData = &protobundle.TimestampVerificationData{}
@@ -291,6 +322,7 @@ func (s *signing) stampBy(a authority, at time.Time, over []byte, bag ...*x509.C
 // log adds an entry of Rekor v2, with a proof and no time.
 func (s *signing) log() *signing {
 	e := s.entry("hashedrekord", "0.0.2")
+	e.LogIndex = 0 // in Rekor v2 the index in the one tree there is
 	return s.prove(e, logHost)
 }
 
@@ -449,16 +481,16 @@ func (s *signing) dropProof() *signing {
 	return s
 }
 
-// moveLast gives the last entry another index.
-func (s *signing) moveLast(index int64) *signing {
-	s.last().LogIndex = index
-	return s
-}
-
 // foreignEntry adds a copy of the last entry that another log claims to hold.
 func (s *signing) foreignEntry() *signing {
 	e := proto.Clone(s.last()).(*protorekor.TransparencyLogEntry)
 	e.LogId.KeyId = []byte("another log")
 	s.bundle.VerificationMaterial.TlogEntries = append(s.bundle.VerificationMaterial.TlogEntries, e)
+	return s
+}
+
+// in moves a signing to another world, whose log and timestamp authority it uses from now on.
+func (s *signing) in(w *world) *signing {
+	s.w = w
 	return s
 }
