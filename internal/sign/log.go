@@ -62,7 +62,8 @@ func newLogClient(network *remote.Network, l Log) (*logClient, error) {
 	return &logClient{url: l.URL, rekor: sigstore.NewRekor(o)}, nil
 }
 
-// add logs the envelope's signature and returns the entry. The payload is not logged.
+// add logs the envelope's signature and returns the entry, which holds hashes and no
+// payload. A version 1 log is sent the payload all the same, to compute its hash.
 func (c *logClient) add(ctx context.Context, e *Envelope) (*protorekor.TransparencyLogEntry, error) {
 	cert, err := e.Certificate()
 	if err != nil {
