@@ -18,8 +18,7 @@ import (
 // Public is the File that names the public-good instance, as "" does.
 const Public = "public"
 
-// Options say where to take an instance from. The zero value, but for Network, is the
-// public-good instance.
+// Options say where to take an instance from. The zero value is the public-good instance.
 type Options struct {
 	// File is a ClientTrustConfig or a trusted root, JSON; "" or Public means TUF.
 	File string
@@ -31,7 +30,8 @@ type Options struct {
 	// CacheDir keeps TUF metadata and targets, so that a repository cannot go back in time;
 	// "" means that nothing is kept.
 	CacheDir string
-	// Network asks the TUF repository. With a file it is not used and may be nil.
+	// Network asks the TUF repository; nil means one with the usual deadlines. A file is read
+	// without it.
 	Network *remote.Network
 }
 

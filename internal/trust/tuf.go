@@ -70,7 +70,11 @@ func fromRepository(ctx context.Context, o Options, mirror string, anchor []byte
 	if err != nil {
 		return nil, err
 	}
-	cfg.Fetcher = &fetcher{ctx: ctx, client: o.Network.Client(tufService, remote.ReadsAndPuts)}
+	network := o.Network
+	if network == nil {
+		network = remote.NewNetwork(remote.Options{})
+	}
+	cfg.Fetcher = &fetcher{ctx: ctx, client: network.Client(tufService, remote.ReadsAndPuts)}
 	// go-tuf looks for earlier metadata in the local directory even where it must not
 	// write there, and "" would be the working directory: this one cannot exist.
 	dir := filepath.Join(os.DevNull, "none")
