@@ -13,6 +13,7 @@ interop-tools: interop/bin/oras interop/bin/gh interop/bin/cosign
 # The tests build nothing of pipeseal: they run what `make build` left in bin/.
 interop: build interop-tools
 	cd interop && go test -count=1 .
+	go test -count=1 -tags interop -run OpenSSL ./internal/pipeinfo
 
 lint: interop/bin/golangci-lint
 	interop/bin/golangci-lint run ./...

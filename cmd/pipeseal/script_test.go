@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -55,11 +56,18 @@ func TestScript(t *testing.T) {
 			e.Setenv("GOOS", runtime.GOOS)
 			return nil
 		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "namespaces" {
+				return false, fmt.Errorf("unknown condition %q", cond)
+			}
+			// A user, a mount and a network of one's own, which not every container may have.
+			return exec.CommandContext(t.Context(), "unshare", "-rmn", "mount", "-t", "tmpfs", "none", "/mnt").Run() == nil, nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code":     code,
-			"checkout": checkout,
-			"killed":   killed,
-			"absent":   absent,
+			"code":      code,
+			"checkout":  checkout,
+			"killed":    killed,
+			"predicate": predicate,
 		},
 	})
 }
@@ -97,13 +105,32 @@ GIT_AUTHOR_DATE=%s GIT_COMMITTER_DATE=%s git -c user.name=builder -c user.email=
 	ts.Check(ts.Exec("sh", "-c", script))
 }
 
-// absent TEXT FILE… fails if the text stands in a file.
-func absent(ts *testscript.TestScript, neg bool, args []string) {
-	for _, f := range args[1:] {
-		if strings.Contains(ts.ReadFile(f), args[0]) {
-			ts.Fatalf("%s contains %q", f, args[0])
-		}
+// predicate PATTERN prints the predicate of the statement in the one bundle that matches.
+func predicate(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: predicate PATTERN")
 	}
+	found, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(found) != 1 {
+		ts.Fatalf("%d files match %s", len(found), args[0])
+	}
+	data, err := os.ReadFile(found[0])
+	ts.Check(err)
+	var bundle struct {
+		DSSEEnvelope struct {
+			Payload []byte `json:"payload"`
+		} `json:"dsseEnvelope"`
+	}
+	ts.Check(json.Unmarshal(data, &bundle))
+	var statement struct {
+		Predicate any `json:"predicate"`
+	}
+	ts.Check(json.Unmarshal(bundle.DSSEEnvelope.Payload, &statement))
+	out, err := json.MarshalIndent(statement.Predicate, "", "  ")
+	ts.Check(err)
+	_, err = ts.Stdout().Write(out)
+	ts.Check(err)
 }
 
 // killed SIGNAL PATTERN CMD ARGS… runs a command, sends its

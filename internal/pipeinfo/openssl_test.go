@@ -1,3 +1,5 @@
+//go:build interop
+
 package pipeinfo
 
 import (
@@ -11,7 +13,7 @@ import (
 	"testing"
 )
 
-// TestOpenSSLChecksEverySignature runs the commands that docs/pipeinfo.md gives, as they
+// TestOpenSSLChecksEverySignature is part of "make interop", for openssl is not everywhere. It runs the commands that docs/pipeinfo.md gives, as they
 // stand there, on every document of a closed run.
 func TestOpenSSLChecksEverySignature(t *testing.T) {
 	for _, tool := range []string{"openssl", "sh", "sed", "base64"} {
