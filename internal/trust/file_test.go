@@ -258,14 +258,16 @@ func TestRefusesOptions(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(read(f, configFile))
 	f.Add(read(f, rootFile))
-	f.Fuzz(func(_ *testing.T, data []byte) {
+	f.Fuzz(func(t *testing.T, data []byte) {
 		i, err := Parse(data)
 		if err != nil {
 			return
 		}
-		i.HasLog()
-		i.HasCTLog()
-		i.HasTSA()
-		i.Services(now)
+		if !i.HasLog() && len(i.Material.RekorLogs()) > 0 || !i.HasCTLog() && len(i.Material.CTLogs()) > 0 {
+			t.Fatal("a log that the instance does not have")
+		}
+		if s, err := i.Services(now); err == nil && s.Fulcio == "" || err != nil && fault.KindOf(err) != fault.Usage {
+			t.Fatalf("services %+v, %v", s, err)
+		}
 	})
 }

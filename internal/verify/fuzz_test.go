@@ -92,12 +92,14 @@ func FuzzCertificate(f *testing.F) {
 	s := w.sign(github(), plain())
 	f.Add(s.leaf.Raw)
 	f.Add(w.intermediate.cert.Raw)
-	f.Fuzz(func(_ *testing.T, der []byte) {
+	f.Fuzz(func(t *testing.T, der []byte) {
 		var b content
 		if err := b.readChain([]*protocommon.X509Certificate{{RawBytes: der}, {RawBytes: der}}); err != nil && b.leaf == nil {
 			return
 		}
-		summarize(b.leaf)
+		if c, err := summarize(b.leaf); err == nil && c.Identity == "" {
+			t.Fatal("a certificate of nobody")
+		}
 	})
 }
 

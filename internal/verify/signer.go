@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -43,9 +44,9 @@ func (c *verification) signer() error {
 // summarize reads what a certificate says; nothing of it is verified. One name, no more:
 // with two, a caller might compare the one and believe the other.
 func summarize(leaf *x509.Certificate) (*Certificate, error) {
-	names := cryptoutils.GetSubjectAlternateNames(leaf)
-	if len(names) != 1 || names[0] == "" {
-		return nil, fmt.Errorf("it has %d subject alternative names, not one", len(names))
+	name, err := onlyName(leaf)
+	if err != nil {
+		return nil, err
 	}
 	extensions, err := certificate.ParseExtensions(leaf.Extensions)
 	if err != nil {
@@ -53,7 +54,7 @@ func summarize(leaf *x509.Certificate) (*Certificate, error) {
 	}
 	// Two extensions name the issuer (.1 and .8), and ParseExtensions takes the last.
 	for _, e := range leaf.Extensions {
-		if e.Id.Equal(certificate.OIDIssuer) && string(e.Value) != extensions.Issuer {
+		if e.Id.String() == oldIssuerOID && string(e.Value) != extensions.Issuer {
 			return nil, fmt.Errorf("it names two issuers, %q and %q", show(string(e.Value)), show(extensions.Issuer))
 		}
 		if e.Id.Equal(certificate.OIDIssuerV2) {
@@ -69,11 +70,33 @@ func summarize(leaf *x509.Certificate) (*Certificate, error) {
 	}
 	sum := sha256.Sum256(leaf.Raw)
 	return &Certificate{
-		Identity: names[0], Extensions: extensions,
+		Identity: name, Extensions: extensions,
 		NotBefore: leaf.NotBefore.UTC(), NotAfter: leaf.NotAfter.UTC(),
 		Fingerprint: hex.EncodeToString(sum[:]), KeyFingerprint: key, PublicKey: leaf.PublicKey,
 	}, nil
 }
+
+// onlyName is the one subject alternative name. The names are counted in the extension: Go's
+// parser leaves out those of kinds that it does not know.
+func onlyName(leaf *x509.Certificate) (string, error) {
+	var all []asn1.RawValue
+	for _, e := range leaf.Extensions {
+		if e.Id.Equal(cryptoutils.SANOID) {
+			if rest, err := asn1.Unmarshal(e.Value, &all); err != nil || len(rest) > 0 {
+				return "", errors.New("its subject alternative name is malformed")
+			}
+		}
+	}
+	names := cryptoutils.GetSubjectAlternateNames(leaf)
+	if len(all) != 1 || len(names) != 1 || names[0] == "" {
+		return "", fmt.Errorf("it has %d subject alternative names, not one that is known", len(all))
+	}
+	return names[0], nil
+}
+
+// oldIssuerOID is the issuer as a bare string, which certificates carry beside
+// certificate.OIDIssuerV2, a DER string.
+const oldIssuerOID = "1.3.6.1.4.1.57264.1.1"
 
 func keyFingerprint(k crypto.PublicKey) (string, error) {
 	der, err := x509.MarshalPKIXPublicKey(k)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/sigstore/sigstore-go/pkg/root"
+	"github.com/sigstore/sigstore/pkg/cryptoutils"
 
 	"github.com/pipeseal/pipeseal/internal/fault"
 	"github.com/pipeseal/pipeseal/internal/key"
@@ -347,4 +348,19 @@ func BenchmarkVerify(b *testing.B) {
 	b.Run("rekor v2 and tsa", func(b *testing.B) {
 		bench(b, verifier(b, w.instance(), Options{}), w.sign(github(), plain()).log().stamp().json(), digestOf(artifact))
 	})
+}
+
+// TestOtherName verifies a certificate whose name is of the kind that Fulcio gives users
+// without an address, which Go leaves unhandled.
+func TestOtherName(t *testing.T) {
+	w := newWorld(t)
+	san, err := cryptoutils.MarshalOtherNameSAN("user!example.com", true)
+	w.must(err)
+	k, leaf := w.leaf(github(), func(c *x509.Certificate) {
+		c.URIs = nil
+		c.ExtraExtensions = append(c.ExtraExtensions, *san)
+	})
+	if _, err := w.verify(w.signWith(k, leaf, plain()).log().stamp(), Options{}, Expectation{Identity: "user!example.com"}); err != nil {
+		t.Error(err)
+	}
 }
