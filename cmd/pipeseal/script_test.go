@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -45,6 +44,10 @@ func programs(t *testing.T) string {
 // services of the lab.
 func TestScript(t *testing.T) {
 	bin := programs(t)
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		UpdateScripts:       *update,
@@ -53,7 +56,7 @@ func TestScript(t *testing.T) {
 			e.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("GIT_CONFIG_GLOBAL", "/dev/null")
-			e.Setenv("GOOS", runtime.GOOS)
+			e.Setenv("ROOT", root)
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
@@ -68,6 +71,7 @@ func TestScript(t *testing.T) {
 			"checkout":  checkout,
 			"killed":    killed,
 			"predicate": predicate,
+			"without":   without,
 		},
 	})
 }
@@ -131,6 +135,29 @@ func predicate(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	_, err = ts.Stdout().Write(out)
 	ts.Check(err)
+}
+
+// without FILE OUT KEY.KEY… copies a JSON file without the members that the paths name.
+func without(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: without FILE OUT KEY.KEY…")
+	}
+	var doc map[string]any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &doc))
+	for _, path := range args[2:] {
+		keys := strings.Split(path, ".")
+		at := doc
+		for _, k := range keys[:len(keys)-1] {
+			at = at[k].(map[string]any)
+		}
+		if _, ok := at[keys[len(keys)-1]]; !ok {
+			ts.Fatalf("%s has no %s", args[0], path)
+		}
+		delete(at, keys[len(keys)-1])
+	}
+	out, err := json.Marshal(doc)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), out, 0o644))
 }
 
 // killed SIGNAL PATTERN CMD ARGS… runs a command, sends its
