@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -363,4 +364,19 @@ func TestOtherName(t *testing.T) {
 	if _, err := w.verify(w.signWith(k, leaf, plain()).log().stamp(), Options{}, Expectation{Identity: "user!example.com"}); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestConcurrent uses one verifier from many sides; -race looks on.
+func TestConcurrent(t *testing.T) {
+	w := newWorld(t)
+	v, bundle := verifier(t, w.instance(), Options{}), good(w).json()
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if _, err := v.Verify(t.Context(), bundle, digestOf(artifact), expectGitHub()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
 }
