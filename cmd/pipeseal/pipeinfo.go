@@ -15,9 +15,6 @@ import (
 	"github.com/pipeseal/pipeseal/internal/verify"
 )
 
-// defaultRepository is where "seal" puts pipeinfo unless told.
-const defaultRepository = "dir:" + seal.DefaultOut + "/pipeinfo"
-
 func pipeinfoCommand(p process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pipeinfo",
@@ -25,20 +22,27 @@ func pipeinfoCommand(p process) *cobra.Command {
 		Long: `pipeinfo works on a repository of signed documents that say how a run went: head.json for
 the run, a step.json for each step, info.json once the run is closed. A RUN is a path in the
 repository, <pipeline>/<branch>/<run>-<attempt>; it may be left out where there is just one.`,
-		Args: usageArgs(cobra.NoArgs),
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(pipeinfoShowCommand(p), pipeinfoVerifyCommand(p), pipeinfoCloseCommand(p))
 	return cmd
 }
 
-func repositorySetting(v *string) setting {
-	return setting{name: "pipeinfo", value: v, usage: "pipeinfo repository, `dir:PATH`"}
+// repositoryOptions are the settings that say where the repository is: as for "seal", so
+// that both find the same.
+type repositoryOptions struct{ locator, out string }
+
+func (o *repositoryOptions) settings() []setting {
+	return []setting{
+		{name: "pipeinfo", value: &o.locator, usage: "pipeinfo repository, `dir:PATH`; pipeinfo/ under --out by default"},
+		{name: "out", value: &o.out, usage: "output `directory` of the seal command"},
+	}
 }
 
-// openRepository opens the repository that a locator names.
-func openRepository(locator string) (*pipeinfo.Dir, error) {
-	path, err := pipeinfoDir(locator, "")
+// open opens the repository.
+func (o *repositoryOptions) open() (*pipeinfo.Dir, error) {
+	path, err := pipeinfoDir(o.locator, o.out)
 	if err != nil {
 		return nil, err
 	}
@@ -68,14 +72,16 @@ func oneRun(ctx context.Context, dir *pipeinfo.Dir, args []string) (pipeinfo.Run
 
 // showOptions are the settings of "pipeinfo show".
 type showOptions struct {
-	repository string
+	repository repositoryOptions
 	json       bool
 }
 
-func defaultShowOptions() *showOptions { return &showOptions{repository: defaultRepository} }
+func defaultShowOptions() *showOptions {
+	return &showOptions{repository: repositoryOptions{out: seal.DefaultOut}}
+}
 
 func (o *showOptions) settings() []setting {
-	return []setting{repositorySetting(&o.repository), {name: "json", value: &o.json, usage: "print the result as JSON"}}
+	return append(o.repository.settings(), setting{name: "json", value: &o.json, usage: "print the result as JSON"})
 }
 
 func pipeinfoShowCommand(p process) *cobra.Command {
@@ -97,7 +103,7 @@ func pipeinfoShowCommand(p process) *cobra.Command {
 }
 
 func runShow(ctx context.Context, p process, o *showOptions, args []string) error {
-	dir, err := openRepository(o.repository)
+	dir, err := o.repository.open()
 	if err != nil {
 		return err
 	}
@@ -126,7 +132,7 @@ func runShow(ctx context.Context, p process, o *showOptions, args []string) erro
 type pipeinfoVerifyOptions struct {
 	trust      trustOptions
 	expect     expectOptions
-	repository string
+	repository repositoryOptions
 	log        string
 	timeout    time.Duration
 	noEnv      bool
@@ -134,11 +140,11 @@ type pipeinfoVerifyOptions struct {
 }
 
 func defaultPipeinfoVerifyOptions() *pipeinfoVerifyOptions {
-	return &pipeinfoVerifyOptions{repository: defaultRepository, timeout: defaultVerifyTimeout}
+	return &pipeinfoVerifyOptions{repository: repositoryOptions{out: seal.DefaultOut}, timeout: defaultVerifyTimeout}
 }
 
 func (o *pipeinfoVerifyOptions) settings() []setting {
-	s := append([]setting{repositorySetting(&o.repository)}, o.trust.settings()...)
+	s := append(o.repository.settings(), o.trust.settings()...)
 	s = append(s, o.expect.settings()...)
 	return append(s, logSetting(&o.log), timeoutSetting(&o.timeout), setting{name: "json", value: &o.json, usage: "print the result as JSON"})
 }
@@ -171,7 +177,7 @@ for "pipeseal verify".`,
 }
 
 func runPipeinfoVerify(ctx context.Context, p process, o *pipeinfoVerifyOptions, args, origins []string) error {
-	dir, err := openRepository(o.repository)
+	dir, err := o.repository.open()
 	if err != nil {
 		return err
 	}
@@ -210,16 +216,14 @@ type closeOptions struct {
 }
 
 func defaultCloseOptions() *closeOptions {
-	o := &closeOptions{sealOptions: defaultSealOptions()}
-	o.pipeinfo = defaultRepository
-	return o
+	return &closeOptions{sealOptions: defaultSealOptions()}
 }
 
 func (o *closeOptions) settings() []setting {
 	var s []setting
 	for _, one := range o.sealOptions.settings() {
 		switch one.name {
-		case "attest", "out", "publish", "close", "insecure-plain-http":
+		case "attest", "publish", "close", "insecure-plain-http":
 		default:
 			s = append(s, one)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -41,9 +42,9 @@ func (o *sealOptions) settings() []setting {
 	return append(o.trust.settings(), []setting{
 		{name: "log", value: &o.log, usage: "transparency log; auto logs exactly where the instance names a log", choices: []string{"auto", "required", "off"}, trust: true},
 		{name: "attest", value: &o.attest, usage: "`kind` of statement to sign, repeatable; all by default", choices: seal.Kinds()},
-		{name: "out", value: &o.out, usage: "`directory` for the bundles, and for finishing after a failure"},
+		outSetting(&o.out),
 		{name: "publish", value: &o.publish, usage: "where the bundles of an image go beside --out", choices: []string{"registry", "off"}},
-		{name: "pipeinfo", value: &o.pipeinfo, usage: "pipeinfo repository, `dir:PATH|off`; by default pipeinfo/ under --out"},
+		{name: "pipeinfo", value: &o.pipeinfo, usage: "pipeinfo repository, `dir:PATH|off`; pipeinfo/ under --out by default"},
 		{name: "close", value: &o.close, usage: "close the run's pipeinfo after this step"},
 		{name: "ci", value: &o.ci, usage: "which CI this is; detected by default", choices: append([]string{""}, ci.Names()...)},
 		{name: "step", value: &o.step, usage: "`name` of this step's record, unique in the run; by default the job's name"},
@@ -62,6 +63,10 @@ func (o *sealOptions) settings() []setting {
 		{name: "insecure-plain-http", value: &o.insecureHTTP, usage: "speak plain HTTP to registries that are not on loopback"},
 		{name: "json", value: &o.json, usage: "print the result as JSON"},
 	}...)
+}
+
+func outSetting(v *string) setting {
+	return setting{name: "out", value: v, usage: "`directory` for the bundles, and for finishing after a failure"}
 }
 
 func defaultSealOptions() *sealOptions {
@@ -136,7 +141,7 @@ func appendTo(path string, write func(io.Writer) error) error {
 	}
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
-		return err
+		return fault.New(fault.Usage, "write for the CI: %w", err).WithHint("let this step write the file that GITHUB_OUTPUT or GITHUB_STEP_SUMMARY names, or unset the variable")
 	}
 	return errors.Join(write(f), f.Close())
 }
@@ -175,7 +180,7 @@ func sealRun(p process, o *sealOptions, subjects []string) (seal.Options, error)
 func pipeinfoDir(locator, out string) (string, error) {
 	switch path, dir := strings.CutPrefix(locator, "dir:"); {
 	case locator == "":
-		return out + "/pipeinfo", nil
+		return filepath.Join(out, "pipeinfo"), nil
 	case locator == "off":
 		return "", nil
 	case dir && path != "":

@@ -86,21 +86,26 @@ func settle(fs *pflag.FlagSet, settings []setting, getenv func(string) string) (
 		flag := fs.Lookup(s.name)
 		from := ""
 		switch variable := s.variable(); {
-		case flag.Changed:
+		case flag.Changed && (flag.Value.String() != "" || flag.DefValue == ""):
 			from = "--" + s.name
 		case variable != "" && getenv(variable) != "":
 			from = variable
 			if err := s.set(getenv(variable)); err != nil {
-				return nil, fault.New(fault.Usage, "%s: %w", variable, err)
+				return nil, fault.New(fault.Usage, "%s: %w", variable, err).WithHint("set %s to %s, or leave it empty", variable, s.wants())
+			}
+		case flag.Changed:
+			// An empty flag is an unset one, as an empty variable is.
+			if err := s.set(flag.DefValue); err != nil {
+				return nil, fault.New(fault.Unexpected, "default of --%s: %w", s.name, err)
 			}
 		}
 		if v, ok := s.value.(*string); ok && s.choices != nil && !slices.Contains(s.choices, *v) {
-			return nil, fault.New(fault.Usage, "%s is %q; it may be %s", from, remote.Printable(*v), s.choiceText())
+			return nil, fault.New(fault.Usage, "%s is %q", from, remote.Printable(*v)).WithHint("use one of %s", s.choiceText())
 		}
 		if v, ok := s.value.(*[]string); ok && s.choices != nil {
 			for _, one := range *v {
 				if !slices.Contains(s.choices, one) {
-					return nil, fault.New(fault.Usage, "%s has %q; it may have %s", from, remote.Printable(one), s.choiceText())
+					return nil, fault.New(fault.Usage, "%s has %q", from, remote.Printable(one)).WithHint("use one of %s", s.choiceText())
 				}
 			}
 		}
@@ -127,6 +132,17 @@ func (s setting) set(text string) (err error) {
 		}
 	}
 	return nil
+}
+
+// wants says what a value looks like.
+func (s setting) wants() string {
+	switch s.value.(type) {
+	case *bool:
+		return "true or false"
+	case *time.Duration:
+		return "a duration such as 90s or 5m"
+	}
+	return "a text"
 }
 
 // lines splits a list in a variable: one value a line, surrounding space and empty lines dropped.

@@ -28,23 +28,6 @@ const (
 	Interrupted Kind = 130
 )
 
-// String names the kind in one word, for JSON reports.
-func (k Kind) String() string {
-	switch k {
-	case Usage:
-		return "usage"
-	case Denied:
-		return "denied"
-	case Undecided:
-		return "undecided"
-	case Incomplete:
-		return "incomplete"
-	case Interrupted:
-		return "interrupted"
-	}
-	return "unexpected"
-}
-
 // Error is an error with a kind and, where something can be done about it, a hint.
 type Error struct {
 	Kind Kind

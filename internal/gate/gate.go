@@ -6,6 +6,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/pipeseal/pipeseal/internal/fault"
 	"github.com/pipeseal/pipeseal/internal/remote"
@@ -37,7 +38,7 @@ type Options struct {
 
 // Result is what was found. Its JSON form is what --json prints.
 type Result struct {
-	// Verdict is "verified", "denied" or "nobody expected".
+	// Verdict is "verified", "denied", "nobody expected" or "undecided".
 	Verdict string          `json:"verdict"`
 	Subject subject.Subject `json:"subject"`
 	// Trust is the instance; Expected says who was expected, a line each, and what was left open.
@@ -52,6 +53,8 @@ const (
 	VerdictVerified = "verified"
 	VerdictDenied   = "denied"
 	VerdictNobody   = "nobody expected"
+	// VerdictUndecided is that of a verification that could not be made.
+	VerdictUndecided = "undecided"
 )
 
 // Finding is one bundle: what it was found to say, or why it is refused.
@@ -64,36 +67,50 @@ type Finding struct {
 // Verify finds and verifies. The result is never nil. An error of kind Denied says that no
 // bundle holds; one of kind Usage, with findings in the result, that nobody was expected.
 func Verify(ctx context.Context, o Options) (*Result, error) {
-	r := &Result{Verdict: VerdictDenied, Found: []Finding{}}
+	r := &Result{Verdict: VerdictUndecided, Found: []Finding{}}
 	r.Expected = o.Expect.Describe()
-	instance, err := trust.Load(ctx, o.Trust)
-	if err != nil {
-		return r, err
+	err := r.verify(ctx, o)
+	if fault.KindOf(err) == fault.Denied {
+		r.Verdict = VerdictDenied
 	}
-	r.Trust = instance.String()
+	return r, err
+}
+
+func (r *Result) verify(ctx context.Context, o Options) error {
+	instance, err := o.instance(ctx)
+	if err != nil {
+		return err
+	}
+	r.Trust = "none"
+	if instance != nil {
+		r.Trust = instance.String()
+	}
 	v, err := verify.New(instance, o.Verify)
 	if err != nil {
-		return r, err
+		return err
+	}
+	if o.Bundle != nil && strings.Contains(o.Subject, "@") {
+		o.Images = nil // the digest is all that is asked for
 	}
 	if r.Subject, err = subject.ResolveOne(ctx, o.Subject, subject.Options{Dir: o.Dir, Images: o.Images, AllowBareDigest: true}); err != nil {
-		return r, notFound(err)
+		return notFound(err)
 	}
 	bundles, err := o.find(ctx, r.Subject)
 	if err != nil {
-		return r, notFound(err)
+		return notFound(err)
 	}
 	var refused []Finding
 	var refusals []error
 	digest := verify.Digest{Algorithm: r.Subject.Digest.Algorithm, Hex: r.Subject.Digest.Hex}
 	for _, b := range bundles {
+		var a *verify.Attestation
 		data, err := b.fetch(ctx)
-		if err != nil {
-			return r, err
+		if err == nil {
+			a, err = v.Verify(ctx, data, digest, o.Expect)
 		}
-		a, err := v.Verify(ctx, data, digest, o.Expect)
-		if err != nil {
+		if err = notFound(err); err != nil {
 			if fault.KindOf(err) != fault.Denied {
-				return r, err
+				return err
 			}
 			refusals = append(refusals, err)
 			refused = append(refused, Finding{Location: b.location, Refused: remote.Printable(err.Error())})
@@ -102,8 +119,16 @@ func Verify(ctx context.Context, o Options) (*Result, error) {
 		r.Found = append(r.Found, Finding{Location: b.location, Attestation: a})
 	}
 	r.Found = append(r.Found, refused...)
-	err = r.judge(o, len(bundles), refusals)
-	return r, err
+	return r.judge(o, len(bundles), refusals)
+}
+
+// instance is whom to believe. A key without a log needs nobody, and none is asked for
+// unless one is named.
+func (o Options) instance(ctx context.Context) (*trust.Instance, error) {
+	if o.Verify.HasKey() && o.Verify.Log == verify.LogOff && o.Trust.File == "" && o.Trust.TUFMirror == "" {
+		return nil, nil
+	}
+	return trust.Load(ctx, o.Trust)
 }
 
 func (r *Result) judge(o Options, bundles int, refusals []error) error {

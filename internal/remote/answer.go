@@ -42,7 +42,7 @@ func StatusError(resp *http.Response) error {
 }
 
 // Printable makes text from outside safe to print: control characters, escapes and
-// direction marks become U+FFFD, and "::name" and "##[" are broken up with a space, so
+// direction marks become U+FFFD, and "::name" and "##name[" are broken up with a space, so
 // that no CI reads a command from it.
 func Printable(s string) string {
 	s = strings.Map(func(r rune) rune {
@@ -55,11 +55,15 @@ func Printable(s string) string {
 		return r
 	}, strings.ToValidUTF8(s, string(unicode.ReplacementChar)))
 	s = command.ReplaceAllString(s, ": :$1")
-	return strings.ReplaceAll(s, "##[", "## [")
+	return oldCommand.ReplaceAllString(s, "## $1[")
 }
 
 // command is the beginning of a GitHub workflow command, "::set-output".
 var command = regexp.MustCompile(`::([A-Za-z])`)
+
+// oldCommand is that of a command in GitHub's older form, "##[add-mask]", and of Azure's,
+// "##vso[task.setvariable]".
+var oldCommand = regexp.MustCompile(`##([A-Za-z]*)\[`)
 
 func drain(b io.ReadCloser) {
 	_, _ = io.Copy(io.Discard, io.LimitReader(b, 64<<10))

@@ -30,6 +30,10 @@ const (
 	// MaxBody is the default limit of an answer's body, in bytes.
 	MaxBody = 16 << 20
 
+	// maxAnswer is the limit of every answer's body, whoever reads it, in bytes: no client of
+	// a library may read without end.
+	maxAnswer = 64 << 20
+
 	firstBackoff = 200 * time.Millisecond
 	maxBackoff   = 5 * time.Second
 )
@@ -184,7 +188,7 @@ func (t *transport) once(req *http.Request, attempt int) (*http.Response, error)
 		cancel()
 		return nil, err
 	}
-	resp.Body = &body{ReadCloser: resp.Body, cancel: cancel}
+	resp.Body = &body{ReadCloser: resp.Body, left: maxAnswer, cancel: cancel}
 	return resp, nil
 }
 
@@ -195,9 +199,20 @@ func (n noAnswer) Error() string { return fmt.Sprintf("no answer within %s", n.w
 
 func (noAnswer) Unwrap() error { return context.DeadlineExceeded }
 
+// body is an answer's body under its attempt's deadline, and of bounded length.
 type body struct {
 	io.ReadCloser
+	left   int64
 	cancel context.CancelFunc
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, int64(maxAnswer))
+	}
+	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
 }
 
 func (b *body) Close() error {
@@ -234,7 +249,7 @@ func reason(resp *http.Response, err error) string {
 	if err != nil {
 		return plain(err).Error()
 	}
-	return resp.Status
+	return Printable(resp.Status)
 }
 
 // Error is a call that got no usable answer.
@@ -264,7 +279,11 @@ func (t *transport) explain(req *http.Request, attempts int, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return &fault.Error{Kind: fault.Interrupted, Err: e}
 	}
-	return (&fault.Error{Kind: fault.Undecided, Err: e}).WithHint("check that %s can be reached from this runner, and run the step again", Host(req.URL))
+	f := &fault.Error{Kind: fault.Undecided, Err: e}
+	if fault.HintOf(err) != "" {
+		return f // the cause knows better, such as the end of the time for all of it
+	}
+	return f.WithHint("check that %s can be reached from this runner, and run the step again", Host(req.URL))
 }
 
 func (t *transport) refused(req *http.Request, attempts int, resp *http.Response) error {

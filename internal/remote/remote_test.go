@@ -164,6 +164,7 @@ func TestPrintable(t *testing.T) {
 		"a\x1b[31mred\x07":           "a\ufffd[31mred\ufffd",
 		"x\n::set-output name=a::b":  "x : :set-output name=a: :b",
 		"##[command]rm":              "## [command]rm",
+		"##vso[task.setvariable]x":   "## vso[task.setvariable]x",
 		"[::1]:5000":                 "[::1]:5000",
 		"right\u202eto left":         "right\ufffdto left",
 		"bad \xff byte":              "bad \ufffd byte",

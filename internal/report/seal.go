@@ -4,7 +4,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -14,14 +13,6 @@ import (
 	"github.com/pipeseal/pipeseal/internal/remote"
 	"github.com/pipeseal/pipeseal/internal/seal"
 )
-
-// JSON writes v indented, with a newline at its end.
-func JSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
-}
 
 // Seal writes a run's result as a short table.
 func Seal(w io.Writer, r *seal.Result) error {
@@ -137,7 +128,11 @@ func stored(a *seal.Attestation) string {
 	return strings.Join(a.Locations, ", ")
 }
 
-// SealOutputs are a run's step outputs. Lists have one value a line.
+// maxOutput bounds a step output, in bytes: GitHub takes 1 MiB for all of a job.
+const maxOutput = 128 << 10
+
+// SealOutputs are a run's step outputs. Lists have one value a line; one that is longer than
+// maxOutput is left empty rather than cut, and named in "omitted".
 func SealOutputs(r *seal.Result) []Output {
 	var bundles, digests, indices, locations []string
 	for _, s := range r.Subjects {
@@ -156,7 +151,7 @@ func SealOutputs(r *seal.Result) []Output {
 	if r.Pipeinfo != nil {
 		pipeinfo = r.Pipeinfo.Repository + "/" + r.Pipeinfo.Path
 	}
-	return []Output{
+	outputs := []Output{
 		{"status", r.Status},
 		{"bundles", strings.Join(bundles, "\n")},
 		{"digests", strings.Join(digests, "\n")},
@@ -164,4 +159,12 @@ func SealOutputs(r *seal.Result) []Output {
 		{"log-indices", strings.Join(indices, "\n")},
 		{"pipeinfo", pipeinfo},
 	}
+	var omitted []string
+	for i, o := range outputs {
+		if len(o.Value) > maxOutput {
+			omitted = append(omitted, o.Name)
+			outputs[i].Value = ""
+		}
+	}
+	return append(outputs, Output{"omitted", strings.Join(omitted, "\n")})
 }

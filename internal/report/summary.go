@@ -53,7 +53,11 @@ func SealSummary(w io.Writer, r *seal.Result) error {
 	}
 	if len(r.Remaining) > 0 {
 		b.WriteString("\n**Left to do** (run the step again with the same output directory):\n\n")
-		for _, l := range r.Remaining {
+		for i, l := range r.Remaining {
+			if i == maxRows {
+				fmt.Fprintf(&b, "- and %d more\n", len(r.Remaining)-maxRows)
+				break
+			}
 			fmt.Fprintf(&b, "- %s\n", text(l))
 		}
 	}

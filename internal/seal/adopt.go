@@ -45,10 +45,11 @@ func (r *run) adoptPublished(ctx context.Context, group []*plan, found []store.F
 			}
 			tried++
 			bundle, err := f.Fetch(ctx)
-			if err != nil {
+			if kind := fault.KindOf(err); err != nil && kind != fault.Denied && kind != fault.Usage {
 				return err
 			}
-			if _, err := r.verifyOwn(ctx, p, bundle); err != nil {
+			// What is malformed, or somebody else's, is no obstacle.
+			if err != nil || !r.ours(ctx, p, bundle) {
 				continue
 			}
 			if err := r.adopt(ctx, p, bundle, true); err != nil {
@@ -71,36 +72,54 @@ func (r *run) verifyOwn(ctx context.Context, p *plan, bundle []byte) (*verify.At
 	if err != nil {
 		return nil, err
 	}
-	if name := r.ownName(); name != "" && a.Certificate.Identity != name {
+	name, err := r.ownName(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if a.Certificate.Identity != name {
 		return nil, fmt.Errorf("it was signed by %s, this step is %s", a.Certificate.Identity, name)
 	}
 	if uri := a.Certificate.Extensions.RunInvocationURI; uri != "" && uri != r.build.Run.InvocationURI {
 		return nil, fmt.Errorf("it was signed by the run %s, this is %s", uri, r.build.Run.InvocationURI)
 	}
-	if err := sameSubjects(a, p.subjects); err != nil {
+	if err := sameSubjects(a.Subjects, p.subjects); err != nil {
 		return nil, err
 	}
 	return a, r.sameStep(p, a.Predicate)
 }
 
-// ownName is the identity that a certificate for this step has, "" where only the instance's
-// certificate authority knows: GitHub's workflow and GitLab's definition are named by their URI.
-func (r *run) ownName() string {
-	switch r.build.CI {
-	case "github":
-		return r.build.Builder.ID
-	case "gitlab":
-		return r.build.Definition.URI
-	}
-	return ""
+// ours tells whether a bundle that a registry gave out is what this step published. Anybody
+// who may write there may have: the certificate must name the run, or the predicate must.
+func (r *run) ours(ctx context.Context, p *plan, bundle []byte) bool {
+	a, err := r.verifyOwn(ctx, p, bundle)
+	return err == nil && (a.Certificate.Extensions.RunInvocationURI != "" || p.kind != KindSignature)
 }
 
-func sameSubjects(a *verify.Attestation, want []subject.Subject) error {
-	if len(a.Subjects) != len(want) {
-		return fmt.Errorf("it has %d subjects, not %d", len(a.Subjects), len(want))
+// ownName is the identity that a certificate for this step has: what it had at an earlier
+// try or has now, or what the public Fulcio makes of GitHub's workflow and GitLab's
+// definition. Elsewhere only the certificate authority knows, so the certificate is asked for.
+func (r *run) ownName(ctx context.Context) (string, error) {
+	switch {
+	case r.note.Identity != "":
+		return r.note.Identity, nil
+	case r.build.CI == "github" && r.build.Builder.ID != "":
+		return r.build.Builder.ID, nil
+	case r.build.CI == "gitlab" && r.build.Definition.URI != "":
+		return r.build.Definition.URI, nil
+	}
+	cert, err := r.key.Certificate(ctx)
+	if err != nil {
+		return "", err
+	}
+	return nameOf(cert), nil
+}
+
+func sameSubjects(got []verify.Subject, want []subject.Subject) error {
+	if len(got) != len(want) {
+		return fmt.Errorf("it has %d subjects, not %d", len(got), len(want))
 	}
 	have := map[string]bool{}
-	for _, s := range a.Subjects {
+	for _, s := range got {
 		for algorithm, hex := range s.Digest {
 			have[algorithm+":"+hex] = true
 		}

@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +25,7 @@ const (
 
 // outDir is the directory --out: its top level holds finished bundles, and journal/ what
 // lets a later run with the same directory finish what this one began. A file appears
-// whole or not at all.
+// whole or not at all, as far as a kill goes; it is not forced through to the disk.
 type outDir struct {
 	root *os.Root
 	path string
@@ -95,14 +96,14 @@ func (o *outDir) read(name string) ([]byte, error) {
 
 // write puts data under the name by way of a temporary file in the journal and a rename.
 func (o *outDir) write(name string, data []byte) (err error) {
-	tmp := path.Join(journal, fmt.Sprintf("%s.%d.tmp", path.Base(name), os.Getpid()))
+	tmp := path.Join(journal, path.Base(name)+"."+rand.Text()+".tmp")
 	defer func() {
 		if err != nil {
 			_ = o.root.Remove(tmp)
 			err = diskFault(fmt.Errorf("write %s: %w", o.join(name), err))
 		}
 	}()
-	f, err := o.root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	f, err := o.root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
@@ -125,7 +126,7 @@ func diskFault(err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC):
 		return fault.New(fault.Unexpected, "%w", err).WithHint("free space on this disk, or name another directory with --out, and run the step again")
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS), errors.Is(err, syscall.ENOTDIR), errors.Is(err, fs.ErrExist):
 		return fault.New(fault.Usage, "%w", err).WithHint("name a directory this step may write with --out")
 	}
 	return err

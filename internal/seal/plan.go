@@ -3,6 +3,7 @@ package seal
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"path"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/pipeseal/pipeseal/internal/fault"
 	"github.com/pipeseal/pipeseal/internal/pipeinfo"
 	"github.com/pipeseal/pipeseal/internal/subject"
+	"github.com/pipeseal/pipeseal/internal/verify"
 )
 
 // The kinds of statements that a run signs.
@@ -37,22 +39,23 @@ type plan struct {
 	predicateType string
 	subjects      []subject.Subject
 	// name is the bundle's file name without its suffix. It depends on what is said, of
-	// what, by which invocation and step, and on nothing else: a second try finds it again.
+	// what, by which invocation and step, with which instance and log, and on nothing else: a
+	// second try finds it again.
 	name string
 
 	statement []byte
 	bundle    []byte
 	// signer is the certificate's identity.
 	signer string
-	// logged tells that the envelope is in a log though it is no bundle yet.
+	// logged tells that the envelope is in a log, perhaps without being a bundle yet.
 	logged bool
 	att    *Attestation
 }
 
 // plans are the statements for the subjects: for an image one of each kind, so that the
 // names of its siblings do not travel with it; for files one of each kind for every
-// maxSubjects of them.
-func plans(b build.Build, subjects []subject.Subject, kinds []string) ([]*plan, error) {
+// maxSubjects of them. how says by which instance and with which log they are signed.
+func plans(b build.Build, how string, subjects []subject.Subject, kinds []string) ([]*plan, error) {
 	var images, files []subject.Subject
 	for _, s := range subjects {
 		if s.Kind == subject.Image {
@@ -63,7 +66,7 @@ func plans(b build.Build, subjects []subject.Subject, kinds []string) ([]*plan, 
 	}
 	var out []*plan
 	add := func(kind string, group []subject.Subject) {
-		out = append(out, newPlan(b, kind, group))
+		out = append(out, newPlan(b, how, kind, group))
 	}
 	for _, image := range images {
 		for _, kind := range Kinds() {
@@ -87,10 +90,10 @@ func plans(b build.Build, subjects []subject.Subject, kinds []string) ([]*plan, 
 	return out, nil
 }
 
-func newPlan(b build.Build, kind string, group []subject.Subject) *plan {
+func newPlan(b build.Build, how, kind string, group []subject.Subject) *plan {
 	p := &plan{kind: kind, predicateType: predicateTypes[kind], subjects: group}
 	h := sha256.New()
-	fmt.Fprintf(h, "%q %q %q %q %q\n", kind, p.predicateType, b.Run.InvocationURI, b.Run.Attempt, b.Run.Step)
+	fmt.Fprintf(h, "%q %q %q %q %q %q\n", how, kind, p.predicateType, b.Run.InvocationURI, b.Run.Attempt, b.Run.Step)
 	for _, s := range group {
 		fmt.Fprintf(h, "%q %q\n", s.Name, s.Digest.String())
 	}
@@ -143,6 +146,15 @@ func (p *plan) attested() []attest.Subject {
 // image is the image that the statement is about, if it is about one.
 func (p *plan) image() (subject.Subject, bool) {
 	return p.subjects[0], p.subjects[0].Kind == subject.Image
+}
+
+// says tells whether a statement is of the plan's type and about its subjects.
+func (p *plan) says(statement []byte) bool {
+	var s struct {
+		PredicateType string           `json:"predicateType"`
+		Subject       []verify.Subject `json:"subject"`
+	}
+	return json.Unmarshal(statement, &s) == nil && s.PredicateType == p.predicateType && sameSubjects(s.Subject, p.subjects) == nil
 }
 
 // lasting tells whether something of it was signed or logged.

@@ -2,7 +2,6 @@ package seal
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -19,16 +18,7 @@ const (
 	tokenMargin = 15 * time.Second
 	// publishers is how many images are read or written at the same time.
 	publishers = 24
-	// journalFile is the journal's note, see journalNote.
-	journalFile = "step.json"
 )
-
-// journalNote is what a second try with the same output directory needs to know.
-type journalNote struct {
-	// Step is the path of the step's record; Claim is the right to go on with it.
-	Step  string         `json:"step"`
-	Claim pipeinfo.Claim `json:"claim"`
-}
 
 // preflight refuses what can be refused before a certificate is asked for, because a
 // certificate and a log entry cannot be taken back.
@@ -40,7 +30,11 @@ func (r *run) preflight(ctx context.Context) (err error) {
 	if len(kinds) == 0 {
 		kinds = Kinds()
 	}
-	if r.plans, err = plans(r.build, r.subjects, kinds); err != nil {
+	how := r.services.Fulcio
+	if r.Log == LogOff {
+		how += " without a log"
+	}
+	if r.plans, err = plans(r.build, how, r.subjects, kinds); err != nil {
 		return err
 	}
 	for _, p := range r.plans {
@@ -49,7 +43,13 @@ func (r *run) preflight(ctx context.Context) (err error) {
 	if r.out, err = openOut(r.Out); err != nil {
 		return err
 	}
+	if err := r.readNote(); err != nil {
+		return err
+	}
 	if err := r.beginRecord(ctx); err != nil {
+		return err
+	}
+	if err := r.makeKey(); err != nil {
 		return err
 	}
 	if err := r.adoptKept(ctx); err != nil {
@@ -133,34 +133,16 @@ func (r *run) beginRecord(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	data, err := r.out.note(journalFile)
-	if err != nil {
-		return err
-	}
-	if data != nil {
-		if err := json.Unmarshal(data, &r.journal); err != nil {
-			return fault.New(fault.Usage, "%s is not this program's journal: %w", r.out.join(journal), err).WithHint("name another directory with --out")
-		}
-	}
-	step := place.Step(r.build.Run.Step)
-	resume := r.journal.Claim
-	if r.journal.Step != step {
-		resume = ""
-	}
 	dir, err := pipeinfo.CreateDir(r.Pipeinfo)
 	if err != nil {
 		return err
 	}
-	if r.record, err = dir.Begin(ctx, head, r.build.Run.Step, resume); err != nil {
+	if r.record, err = dir.Begin(ctx, head, r.build.Run.Step, r.note.Claim); err != nil {
 		return err
 	}
-	r.res.Pipeinfo = &Pipeinfo{Repository: "dir:" + r.Pipeinfo, Path: step}
-	r.journal = journalNote{Step: step, Claim: r.record.Claim()}
-	note, err := json.Marshal(r.journal)
-	if err != nil {
-		return err
-	}
-	return r.out.keepNote(journalFile, note)
+	r.res.Pipeinfo = &Pipeinfo{Repository: "dir:" + r.Pipeinfo, Path: place.Step(r.build.Run.Step)}
+	r.note.Claim = r.record.Claim()
+	return r.keepNote()
 }
 
 // checkRegistries asks every repository whether this run may write to it, and what it holds

@@ -2,7 +2,6 @@ package seal
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 
 	"github.com/pipeseal/pipeseal/internal/store"
@@ -14,34 +13,13 @@ func (r *run) publish(ctx context.Context) error {
 	if r.Registry == nil {
 		return nil
 	}
-	var (
-		wg     sync.WaitGroup
-		mu     sync.Mutex
-		failed atomic.Bool
-		done   atomic.Int64
-		fails  []error
-	)
+	var done atomic.Int64
 	groups := r.plansByImage()
-	slots := make(chan struct{}, publishers)
-	for _, group := range groups {
-		slots <- struct{}{}
-		if failed.Load() || ctx.Err() != nil {
-			break
-		}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			err := r.publishImage(ctx, group)
-			r.Progress("publishing", done.Add(1), int64(len(groups)))
-			if err != nil {
-				failed.Store(true)
-				mu.Lock()
-				defer mu.Unlock()
-				fails = append(fails, err)
-			}
-		})
-	}
-	wg.Wait()
-	return firstOf(ctx, fails)
+	return each(ctx, publishers, groups, func(group []*plan) error {
+		err := r.publishImage(ctx, group)
+		r.Progress("publishing", done.Add(1), int64(len(groups)))
+		return err
+	})
 }
 
 func (r *run) publishImage(ctx context.Context, group []*plan) error {

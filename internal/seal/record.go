@@ -5,6 +5,7 @@ import (
 	"path"
 
 	"github.com/pipeseal/pipeseal/internal/pipeinfo"
+	"github.com/pipeseal/pipeseal/internal/sign"
 	"github.com/pipeseal/pipeseal/internal/verify"
 )
 
@@ -60,6 +61,12 @@ func (r *run) keepRun(ctx context.Context) error {
 		return nil
 	}
 	r.record.Release()
+	if r.resumed && !location.New {
+		// An earlier try may have come to its very end.
+		if closed, err := r.closedByUs(); closed || err != nil {
+			return err
+		}
+	}
 	return r.closeRun(ctx, "")
 }
 
@@ -69,12 +76,33 @@ type documents struct{ *run }
 func (d documents) SignDocument(data []byte) ([]byte, error) { return d.key.SignDocument(data) }
 
 func (d documents) SignStatement(ctx context.Context, statement []byte) ([]byte, error) {
-	envelope, err := d.key.Sign(ctx, statement)
-	if err != nil {
-		return nil, err
-	}
-	bundle, _, err := d.witness.Finish(ctx, envelope)
+	var bundle []byte
+	end, cancel := withGrace(ctx, grace)
+	defer cancel()
+	err := d.signAnew(end, statement, func(e *sign.Envelope) (err error) {
+		bundle, _, err = d.witness.Finish(end, e)
+		return err
+	})
 	return bundle, err
+}
+
+// closedByUs tells whether this step has closed the run already.
+func (r *run) closedByUs() (bool, error) {
+	place, err := pipeinfo.PathOf(r.build)
+	if err != nil {
+		return false, err
+	}
+	dir, err := pipeinfo.OpenDir(r.Pipeinfo)
+	if err != nil {
+		return false, err
+	}
+	defer dir.Close()
+	found, err := dir.Load(place)
+	if err != nil || found.Info == nil || found.Info.ClosedBy.Step != r.build.Run.Step {
+		return false, err
+	}
+	r.res.Pipeinfo.Closed = true
+	return true, nil
 }
 
 // closeRun verifies what the run's steps recorded, by the identity that closes it, and
@@ -149,7 +177,7 @@ func Close(ctx context.Context, o Options, status pipeinfo.Status) (*Result, err
 	for _, stage := range []func(context.Context) error{
 		r.context,
 		r.loadTrust,
-		r.makeKey,
+		func(context.Context) error { return r.makeKey() },
 		func(ctx context.Context) error { return r.closeRun(ctx, status) },
 	} {
 		if err := stage(ctx); err != nil {

@@ -85,7 +85,7 @@ type Attestation struct {
 	Kind string `json:"kind"`
 	// PredicateType is the statement's predicate type, a URI.
 	PredicateType string `json:"predicateType"`
-	// Subjects are the names of what it speaks of, or the digest where it names none.
+	// Subjects are the names of what it speaks of.
 	Subjects []string `json:"subjects"`
 	// Bundle is the path of the bundle, SHA256 its digest in lower-case hex; both are ""
 	// until it is signed.

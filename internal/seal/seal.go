@@ -6,6 +6,7 @@ package seal
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/pipeseal/pipeseal/internal/build"
@@ -93,7 +94,8 @@ type run struct {
 	services trust.Services
 	verifier *verify.Verifier
 	out      *outDir
-	journal  journalNote
+	note     journalNote
+	resumed  bool
 	record   *pipeinfo.Record
 	key      *sign.Keyless
 	witness  *sign.Witness
@@ -156,15 +158,18 @@ func (r *run) fail(err error) error {
 		r.res.Remaining = nil
 		return err
 	}
-	if r.record != nil && (r.res.Pipeinfo == nil || r.res.Pipeinfo.Step == "") {
+	if r.record != nil && r.res.Pipeinfo.Step == "" {
 		r.res.Remaining = append(r.res.Remaining, "write the step's pipeinfo")
 	}
-	r.res.Status = StatusIncomplete
-	hint := "run the step again with --out %s: it finishes the rest and repeats nothing"
-	if h := fault.HintOf(err); h != "" {
-		return fault.New(fault.Incomplete, "%w", err).WithHint("%s; then "+hint, h, r.Out)
+	if r.Close && !r.res.Pipeinfo.Closed {
+		r.res.Remaining = append(r.res.Remaining, "close the run's pipeinfo")
 	}
-	return fault.New(fault.Incomplete, "%w", err).WithHint(hint, r.Out)
+	r.res.Status = StatusIncomplete
+	hint := fmt.Sprintf("run the step again with --out %s: it finishes the rest and repeats nothing", r.Out)
+	if h := fault.HintOf(err); h != "" {
+		hint = fmt.Sprintf("%s; with --out %s a second try finishes the rest and repeats nothing", h, r.Out)
+	}
+	return fault.New(fault.Incomplete, "%w", err).WithHint("%s", hint)
 }
 
 func (r *run) release() {

@@ -6,10 +6,11 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
-	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pipeseal/pipeseal/internal/attest"
+	"github.com/pipeseal/pipeseal/internal/fault"
 	"github.com/pipeseal/pipeseal/internal/pipeinfo"
 	"github.com/pipeseal/pipeseal/internal/sign"
 )
@@ -22,11 +23,12 @@ const signers = 128
 // already: the answer to the first was lost on its way, so the second is new to it.
 const maxSignatures = 3
 
+// grace is how long a signature that is on its way may take after an interrupt or the end of
+// the time that the run was given.
+const grace = 10 * time.Second
+
 // state makes the statements that no earlier try has signed.
-func (r *run) state(ctx context.Context) error {
-	if err := r.makeKey(ctx); err != nil {
-		return err
-	}
+func (r *run) state(context.Context) error {
 	step, err := r.describe()
 	if err != nil {
 		return err
@@ -52,7 +54,7 @@ func (r *run) state(ctx context.Context) error {
 }
 
 // makeKey makes the step's key; a certificate is asked for when something is to be signed.
-func (r *run) makeKey(context.Context) (err error) {
+func (r *run) makeKey() (err error) {
 	ca := &sign.Fulcio{URL: r.services.Fulcio, Token: r.freshToken, Network: r.Network}
 	if r.key, err = sign.NewKeyless(ca, r.Now); err != nil {
 		return err
@@ -62,53 +64,24 @@ func (r *run) makeKey(context.Context) (err error) {
 }
 
 // sign turns every statement into a bundle: the signed envelope is on disk before a
-// timestamp and a log entry are asked for. The first failure stops what has not begun;
-// what has begun is brought to its end, for a log entry cannot be taken back.
+// timestamp and a log entry are asked for.
 func (r *run) sign(ctx context.Context) error {
 	if err := r.certify(ctx); err != nil {
 		return err
 	}
-	var (
-		wg     sync.WaitGroup
-		mu     sync.Mutex
-		failed atomic.Bool
-		done   atomic.Int64
-		fails  []error
-	)
-	slots := make(chan struct{}, signers)
-	for _, p := range r.plans {
-		slots <- struct{}{}
-		if failed.Load() || ctx.Err() != nil {
-			break
-		}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			err := r.signOne(ctx, p)
-			r.Progress("signing", done.Add(1), int64(len(r.plans)))
-			if err != nil {
-				failed.Store(true)
-				mu.Lock()
-				defer mu.Unlock()
-				fails = append(fails, err)
-			}
-		})
-	}
-	wg.Wait()
+	var done atomic.Int64
+	err := each(ctx, signers, r.plans, func(p *plan) error {
+		err := r.signOne(ctx, p)
+		r.Progress("signing", done.Add(1), int64(len(r.plans)))
+		return err
+	})
 	for _, p := range r.plans {
 		if p.signer != "" {
 			r.res.Identity.Name = p.signer
 			break
 		}
 	}
-	return firstOf(ctx, fails)
-}
-
-// firstOf is one error for many that most often have one cause.
-func firstOf(ctx context.Context, fails []error) error {
-	if len(fails) > 0 {
-		return fails[0]
-	}
-	return context.Cause(ctx)
+	return err
 }
 
 // certify asks for the certificate, where anything is left to be signed.
@@ -119,57 +92,110 @@ func (r *run) certify(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			r.res.Identity.Name, r.res.Identity.NotAfter = nameOf(cert), cert.NotAfter
-			return nil
+			name := nameOf(cert)
+			r.res.Identity.Name, r.res.Identity.NotAfter = name, cert.NotAfter
+			if r.note.Identity == name {
+				return nil
+			}
+			r.note.Identity = name
+			return r.keepNote()
 		}
 	}
 	return nil
 }
 
+// signOne signs a plan's statement, or finishes the envelope that an earlier try signed.
+// What it has begun to publish it brings to its end, though the run is interrupted: a log
+// entry cannot be taken back.
 func (r *run) signOne(ctx context.Context, p *plan) error {
 	if p.bundle != nil {
 		return nil
 	}
-	envelope, err := r.keptEnvelope(p)
+	kept, err := r.keptEnvelope(p)
 	if err != nil {
 		return err
 	}
+	end, cancel := withGrace(ctx, grace)
+	defer cancel()
+	if kept != nil {
+		err := r.finish(end, p, kept)
+		if err == nil || fault.KindOf(err) != fault.Denied && !errors.Is(err, sign.ErrAlreadyLogged) {
+			return err
+		}
+		// It is of another instance, or its time is over: it is signed anew.
+		if err := r.out.dropPending(p.name); err != nil {
+			return err
+		}
+	}
+	return r.signAnew(end, p.statement, func(e *sign.Envelope) error {
+		if err := r.keepEnvelope(p, e); err != nil {
+			return err
+		}
+		return r.finish(end, p, e)
+	})
+}
+
+// signAnew signs a statement and has it finished; where the log has the entry already, it
+// signs once more, for the answer to the first was lost on its way.
+func (r *run) signAnew(ctx context.Context, statement []byte, finish func(*sign.Envelope) error) error {
 	for tries := 1; ; tries++ {
-		if envelope == nil {
-			if envelope, err = r.key.Sign(ctx, p.statement); err != nil {
-				return err
-			}
-			if err := r.keepEnvelope(p, envelope); err != nil {
-				return err
-			}
-		}
-		bundle, got, err := r.witness.Finish(ctx, envelope)
-		if errors.Is(err, sign.ErrAlreadyLogged) && tries < maxSignatures {
-			envelope = nil
-			continue
-		}
+		envelope, err := r.key.Sign(ctx, statement)
 		if err != nil {
-			p.logged = got.Logged()
-			return errors.Join(err, r.keepEnvelope(p, got))
+			return err
 		}
-		p.logged = len(r.services.Logs) > 0
-		return r.adopt(ctx, p, bundle, false)
+		err = finish(envelope)
+		if !errors.Is(err, sign.ErrAlreadyLogged) || tries == maxSignatures {
+			return err
+		}
+	}
+}
+
+// finish gets timestamp and log entry for an envelope and keeps the bundle. On failure the
+// envelope is kept with what was got.
+func (r *run) finish(ctx context.Context, p *plan, e *sign.Envelope) error {
+	bundle, got, err := r.witness.Finish(ctx, e)
+	p.logged = got.Logged() || errors.Is(err, sign.ErrAlreadyLogged)
+	if err == nil {
+		err = r.adopt(ctx, p, bundle, false)
+	}
+	if err != nil {
+		return errors.Join(err, r.keepEnvelope(p, got))
+	}
+	return nil
+}
+
+// withGrace is a context that is cancelled a while after its parent.
+func withGrace(parent context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(parent))
+	stop := context.AfterFunc(parent, func() {
+		t := time.NewTimer(grace)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			cancel(context.Cause(parent))
+		case <-ctx.Done():
+		}
+	})
+	return ctx, func() {
+		stop()
+		cancel(context.Canceled)
 	}
 }
 
 // keptEnvelope is the envelope that an earlier try signed and did not finish, nil where
-// there is none, or where its certificate has run out.
+// there is none or it is of no use: another statement, or a certificate that has run out
+// before the signature was timestamped.
 func (r *run) keptEnvelope(p *plan) (*sign.Envelope, error) {
 	data, err := r.out.pending(p.name)
 	if data == nil || err != nil {
 		return nil, err
 	}
 	e, err := sign.ParseEnvelope(data)
-	if err != nil {
+	if err != nil || !p.says(e.Statement()) {
 		return nil, r.out.dropPending(p.name)
 	}
 	cert, err := e.Certificate()
-	if err != nil || cert.NotAfter.Before(r.Now().Add(tokenMargin)) && !e.Logged() {
+	if err != nil || cert.NotAfter.Before(r.Now().Add(tokenMargin)) && !e.Timestamped() {
 		return nil, r.out.dropPending(p.name)
 	}
 	return e, nil

@@ -72,6 +72,12 @@ func (e *Envelope) Certificate() (*x509.Certificate, error) {
 // Logged tells whether the envelope is in a transparency log, which cannot be undone.
 func (e *Envelope) Logged() bool { return len(e.b.GetVerificationMaterial().GetTlogEntries()) > 0 }
 
+// Timestamped tells whether the signature has a timestamp: then it holds for good, though
+// the certificate runs out.
+func (e *Envelope) Timestamped() bool {
+	return len(e.b.GetVerificationMaterial().GetTimestampVerificationData().GetRfc3161Timestamps()) > 0
+}
+
 func (e *Envelope) signature() []byte { return e.b.GetDsseEnvelope().GetSignatures()[0].GetSig() }
 
 func newEnvelope(statement, signature, certificate []byte) *Envelope {

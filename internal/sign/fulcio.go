@@ -40,8 +40,12 @@ func (f *Fulcio) Certify(ctx context.Context, key sigstore.Keypair) ([]byte, err
 	}
 	// A second request certifies the same key once more, which does no harm.
 	rt := &answered{ctx: ctx, next: f.Network.Transport("Fulcio", remote.Everything), refusal: func(status int, err error) error {
-		return fault.New(fault.Usage, "%w; the token says %s", err, token.Describe()).
-			WithHint("let this Fulcio accept the token's issuer and claims, or use the trust configuration of the instance that does (--trust)")
+		switch status {
+		case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
+			return fault.New(fault.Usage, "%w; the token says %s", err, token.Describe()).
+				WithHint("let this Fulcio accept the token's issuer and claims, or use the trust configuration of the instance that does (--trust)")
+		}
+		return fault.New(fault.Undecided, "%w", err).WithHint("check Fulcio's URL in the trust configuration")
 	}}
 	client := sigstore.NewFulcio(&sigstore.FulcioOptions{BaseURL: f.URL, Timeout: -1, Transport: rt})
 	der, err := client.GetCertificate(ctx, key, &sigstore.CertificateProviderOptions{IDToken: token.Raw()})

@@ -78,9 +78,6 @@ func (c *logClient) add(ctx context.Context, e *Envelope) (*protorekor.Transpare
 }
 
 func (c *logClient) explain(err error) error {
-	if errors.Is(err, ErrAlreadyLogged) {
-		return err
-	}
 	if r, ok := errors.AsType[*fault.Error](err); ok {
 		return r
 	}
@@ -88,7 +85,23 @@ func (c *logClient) explain(err error) error {
 	if u, perr := url.Parse(c.url); perr == nil {
 		host = remote.Host(u)
 	}
-	return fault.New(fault.Undecided, "%s at %s: %s", logService, host, remote.Printable(err.Error()))
+	status := 0
+	if s, ok := errors.AsType[interface {
+		error
+		Code() int
+	}](err); ok {
+		status = s.Code()
+	}
+	return refusedByLog(host, status, errors.New(remote.Printable(err.Error())))
+}
+
+// refusedByLog is a log's no. One in the 400s no retry mends.
+func refusedByLog(host string, status int, err error) error {
+	kind, hint := fault.Undecided, "run the step again later"
+	if status/100 == 4 {
+		kind, hint = fault.Usage, "check the log's URL and version in the trust configuration, and that this runner may write to it"
+	}
+	return fault.New(kind, "%s at %s: %w", logService, host, err).WithHint("%s", hint)
 }
 
 // rekorV2 writes to a tile-backed log (Rekor v2 API, POST /api/v2/log/entries).
@@ -121,9 +134,9 @@ func (r *rekorV2) Add(ctx context.Context, entry any) (*protorekor.TransparencyL
 	switch resp.StatusCode {
 	case http.StatusCreated, http.StatusOK:
 	case http.StatusConflict:
-		return nil, ErrAlreadyLogged
+		return nil, fault.New(fault.Undecided, "%s at %s: %w", logService, host, ErrAlreadyLogged).WithHint("run the step again")
 	default:
-		return nil, fault.New(fault.Undecided, "%s at %s: %w", logService, host, remote.StatusError(resp))
+		return nil, refusedByLog(host, resp.StatusCode, remote.StatusError(resp))
 	}
 	answer, err := remote.ReadAll(resp.Body, remote.MaxBody)
 	if err != nil {

@@ -122,7 +122,7 @@ func TestRekorV1(t *testing.T) {
 	}
 }
 
-// TestLogRefusals: what is no success names the log and its host, and is "don't know".
+// TestLogRefusals: what is no success names the log and its host. A 4xx no retry mends; the rest is "don't know".
 func TestLogRefusals(t *testing.T) {
 	for _, version := range []uint32{1, 2} {
 		for _, tc := range []struct {
@@ -130,12 +130,14 @@ func TestLogRefusals(t *testing.T) {
 			answer http.HandlerFunc
 			kind   fault.Kind
 		}{
-			{"400", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }, fault.Undecided},
+			{"400", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }, fault.Usage},
 			{"no JSON", func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(http.StatusCreated)
 				io.WriteString(w, "<html>")
 			}, fault.Undecided},
-			{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://example.com/", http.StatusFound) }, fault.Undecided},
+			{"redirect", func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, "http://example.com/", http.StatusFound)
+			}, fault.Undecided},
 		} {
 			t.Run(fmt.Sprintf("v%d %s", version, tc.name), func(t *testing.T) {
 				s := httptest.NewServer(tc.answer)

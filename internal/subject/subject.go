@@ -48,9 +48,6 @@ type Subject struct {
 	Image *ImageRef `json:"-"`
 }
 
-// DigestString is "sha256:" and the digest in lower-case hex.
-func (s Subject) DigestString() string { return s.Digest.String() }
-
 // Descriptor is what a registry says about a manifest.
 type Descriptor struct {
 	Digest    Hash

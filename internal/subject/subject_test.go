@@ -282,7 +282,7 @@ func TestManyFiles(t *testing.T) {
 		t.Fatalf("%d subjects, %v", len(got), err)
 	}
 	for _, s := range got {
-		if s.DigestString() != sum(files[s.Name]) || s.Size != int64(len(files[s.Name])) {
+		if s.Digest.String() != sum(files[s.Name]) || s.Size != int64(len(files[s.Name])) {
 			t.Errorf("%s", line(s))
 		}
 	}

@@ -25,7 +25,7 @@ func isNotFound(err error) bool {
 	return errors.Is(err, store.ErrNotFound) && fault.KindOf(err) == fault.Usage && fault.HintOf(err) != ""
 }
 
-func tagOf(s subject.Subject) string { return strings.Replace(s.DigestString(), ":", "-", 1) }
+func tagOf(s subject.Subject) string { return strings.Replace(s.Digest.String(), ":", "-", 1) }
 
 func readIndex(t *testing.T, b *backend, s subject.Subject) ocispec.Index {
 	t.Helper()
@@ -78,7 +78,7 @@ func TestFallbackTagThatIsNoIndex(t *testing.T) {
 	child := b.image(t, "acme/app")
 	body := fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"manifests":[{"mediaType":%[1]q,"digest":%q,"size":%d}]}`, ocispec.MediaTypeImageIndex, child.Digest, child.Size)
 	subj := imageSubject(b.host, "acme/app", body)
-	for _, reference := range []string{subj.DigestString(), tagOf(subj)} {
+	for _, reference := range []string{subj.Digest.String(), tagOf(subj)} {
 		push(t, b.host, "acme/app", reference, ocispec.MediaTypeImageIndex, body)
 	}
 	s := open()

@@ -180,12 +180,12 @@ func TestContentThatWasSwappedIsRefused(t *testing.T) {
 func TestManifestsThatAreNoBundle(t *testing.T) {
 	b := serve(t, false, nil)
 	subj := b.image(t, "acme/app")
-	about := `{"mediaType":"application/vnd.oci.image.index.v1+json","size":1,"digest":"` + subj.DigestString() + `"}`
+	about := `{"mediaType":"application/vnd.oci.image.index.v1+json","size":1,"digest":"` + subj.Digest.String() + `"}`
 	layer := `{"mediaType":"` + oci.BundleType + `","size":2,"digest":"` + digest.FromString("{}").String() + `"}`
 	manifests := map[string]string{
 		"no JSON":         `{`,
 		"another version": `{"schemaVersion":1,"subject":` + about + `,"layers":[` + layer + `]}`,
-		"another subject": `{"schemaVersion":2,"subject":` + strings.Replace(about, subj.DigestString(), digest.FromString("other").String(), 1) + `,"layers":[` + layer + `]}`,
+		"another subject": `{"schemaVersion":2,"subject":` + strings.Replace(about, subj.Digest.String(), digest.FromString("other").String(), 1) + `,"layers":[` + layer + `]}`,
 		"no subject":      `{"schemaVersion":2,"layers":[` + layer + `]}`,
 		"no layer":        `{"schemaVersion":2,"subject":` + about + `,"layers":[]}`,
 		"two layers":      `{"schemaVersion":2,"subject":` + about + `,"layers":[` + layer + `,` + layer + `]}`,

@@ -78,7 +78,7 @@ func (b *backend) image(tb testing.TB, repository string) subject.Subject {
 	tb.Helper()
 	manifest := fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"manifests":[],"annotations":{"n":"%d"}}`, ocispec.MediaTypeImageIndex, b.next.Add(1))
 	s := imageSubject(b.host, repository, manifest)
-	push(tb, b.host, repository, s.DigestString(), ocispec.MediaTypeImageIndex, manifest)
+	push(tb, b.host, repository, s.Digest.String(), ocispec.MediaTypeImageIndex, manifest)
 	s.MediaType, s.Size = ocispec.MediaTypeImageIndex, int64(len(manifest))
 	return s
 }
@@ -157,7 +157,7 @@ func TestManifestIsGolden(t *testing.T) {
 	b := serve(t, true, nil)
 	subj := imageSubject(b.host, "acme/app", []byte("golden"))
 	subj.MediaType, subj.Size = ocispec.MediaTypeImageManifest, 6
-	push(t, b.host, "acme/app", subj.DigestString(), subj.MediaType, []byte("golden"))
+	push(t, b.host, "acme/app", subj.Digest.String(), subj.MediaType, []byte("golden"))
 	got, err := open().Put(t.Context(), subj, storetest.NewEntry("golden"))
 	if err != nil {
 		t.Fatal(err)
@@ -236,7 +236,7 @@ func TestResolve(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := serve(t, true, before)
 			subj := b.image(t, "acme/app")
-			push(t, b.host, "acme/app", "v1", subj.MediaType, get(t, b.host, "acme/app", subj.DigestString()))
+			push(t, b.host, "acme/app", "v1", subj.MediaType, get(t, b.host, "acme/app", subj.Digest.String()))
 			push(t, b.host, "acme/app", "text", "text/plain", []byte("text"))
 			want := subject.Descriptor{Digest: subj.Digest, MediaType: subj.MediaType, Size: subj.Size}
 			byTag := *subj.Image
@@ -327,7 +327,7 @@ func BenchmarkPut100(b *testing.B) {
 					wg.Go(func() {
 						room <- true
 						defer func() { <-room }()
-						if _, err := s.Put(b.Context(), subj, storetest.NewEntry(subj.DigestString())); err != nil {
+						if _, err := s.Put(b.Context(), subj, storetest.NewEntry(subj.Digest.String())); err != nil {
 							b.Error(err)
 						}
 					})
