@@ -184,7 +184,10 @@ func killed(ts *testscript.TestScript, neg bool, args []string) {
 	defer tick.Stop()
 	for sent := false; ; {
 		select {
-		case <-ended:
+		case err := <-ended:
+			if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
+				ts.Fatalf("%v", err)
+			}
 			ts.Logf("%s", out.String())
 			if !sent {
 				ts.Fatalf("it ended before %s was there", args[1])

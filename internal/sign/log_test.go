@@ -76,7 +76,7 @@ func entry(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", uuid)
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(answer)
+	_ = json.NewEncoder(w).Encode(answer)
 }
 
 // TestRekorV1 asks for an entry of the type that keeps hashes and no payload; a second
@@ -96,7 +96,7 @@ func TestRekorV1(t *testing.T) {
 			w.Header().Set("Location", "/api/v1/log/entries/"+strings.Repeat("1", 64))
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusConflict)
-			io.WriteString(w, `{"code":409,"message":"an equivalent entry already exists"}`)
+			_, _ = io.WriteString(w, `{"code":409,"message":"an equivalent entry already exists"}`)
 		case r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/api/v1/log/entries/"):
 			entry(w, http.StatusOK, []byte(`{"apiVersion":"0.0.1","kind":"dsse","spec":`+
 				`{"envelopeHash":{"algorithm":"sha256","value":"`+strings.Repeat("3", 64)+`"},"payloadHash":{"algorithm":"sha256","value":"`+strings.Repeat("4", 64)+`"},`+
@@ -133,7 +133,7 @@ func TestLogRefusals(t *testing.T) {
 			{"400", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }, fault.Usage},
 			{"no JSON", func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(http.StatusCreated)
-				io.WriteString(w, "<html>")
+				_, _ = io.WriteString(w, "<html>")
 			}, fault.Undecided},
 			{"redirect", func(w http.ResponseWriter, r *http.Request) {
 				http.Redirect(w, r, "http://example.com/", http.StatusFound)
