@@ -19,7 +19,7 @@ var layers = [][]string{
 	{"internal/seal", "internal/gate", "internal/store/oci"},
 	{"internal/sign", "internal/verify", "internal/attest", "internal/pipeinfo", "internal/trust", "internal/store", "internal/idtoken"},
 	{"internal/ci", "internal/subject", "internal/key", "internal/remote"},
-	{"internal/build", "internal/fault"},
+	{"internal/build", "internal/fault", "internal/strictjson"},
 }
 
 // sideways are the imports within a layer that are meant.

@@ -9,16 +9,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/pipeseal/pipeseal/internal/strictjson"
 )
 
 // MaxToken is how long a token may be, in bytes; those of the CIs are under 4 kB.
 const MaxToken = 64 << 10
 
-const (
-	maxDepth   = 16
-	lastSecond = 253402300799 // the end of the year 9999
-)
+const lastSecond = 253402300799 // the end of the year 9999
 
 // parse reads a JSON Web Token in compact form (RFC 7519; RFC 7515, 7.1): three
 // base64url parts, the first two of them JSON objects in which no name comes twice. It
@@ -106,79 +104,22 @@ func seconds(v any) (time.Time, error) {
 	return time.Unix(int64(f), 0).UTC(), nil
 }
 
-// object decodes one part: strict base64url of a JSON object.
+var errNotStrict = errors.New("is not a JSON object that means one thing: it is malformed, has a name twice, or is nested too deeply")
+
+// object decodes one part: strict base64url of a JSON object that means one thing.
 func object(part string) (map[string]any, error) {
 	data, err := base64.RawURLEncoding.Strict().DecodeString(part)
 	if err != nil {
 		return nil, errors.New("is not base64url")
 	}
-	if !utf8.Valid(data) {
-		return nil, errors.New("is not UTF-8")
-	}
-	if !json.Valid(data) {
-		return nil, errNotJSON
+	if err := strictjson.Object(data); err != nil {
+		return nil, errNotStrict // without err, which quotes the token
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
-	v, err := value(d, 0)
-	if err != nil {
-		return nil, err
-	}
-	o, ok := v.(map[string]any)
-	if !ok {
-		return nil, errors.New("is not a JSON object")
+	var o map[string]any
+	if err := d.Decode(&o); err != nil {
+		return nil, errors.New("is not JSON")
 	}
 	return o, nil
-}
-
-var errNotJSON = errors.New("is not JSON")
-
-// value reads one JSON value and refuses an object with a name twice: two readers could
-// each believe another one.
-func value(d *json.Decoder, depth int) (any, error) {
-	if depth > maxDepth {
-		return nil, errors.New("is nested too deeply")
-	}
-	token, err := d.Token()
-	if err != nil {
-		return nil, errNotJSON
-	}
-	switch token {
-	case json.Delim('{'):
-		o := map[string]any{}
-		for d.More() {
-			key, err := d.Token()
-			name, ok := key.(string)
-			if err != nil || !ok {
-				return nil, errNotJSON
-			}
-			if _, twice := o[name]; twice {
-				return nil, errors.New("has a name twice")
-			}
-			if o[name], err = value(d, depth+1); err != nil {
-				return nil, err
-			}
-		}
-		_, err := d.Token()
-		return o, notJSON(err)
-	case json.Delim('['):
-		list := []any{}
-		for d.More() {
-			v, err := value(d, depth+1)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, v)
-		}
-		_, err := d.Token()
-		return list, notJSON(err)
-	}
-	return token, nil
-}
-
-func notJSON(err error) error {
-	if err != nil {
-		return errNotJSON
-	}
-	return nil
 }

@@ -5,13 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
-)
 
-// maxDepth bounds the nesting of what is parsed.
-const maxDepth = 16
+	"github.com/pipeseal/pipeseal/internal/strictjson"
+)
 
 // encode is the one way a document is written: two spaces of indent, fields in the order of
 // docs/pipeinfo.md, no HTML escapes, a newline at the end.
@@ -35,7 +33,7 @@ func decodeStrict(data []byte, v any) error {
 	if len(data) > MaxDocument {
 		return fmt.Errorf("larger than %d bytes", MaxDocument)
 	}
-	if err := checkTokens(data); err != nil {
+	if err := strictjson.Object(data); err != nil {
 		return plainJSON(err)
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -49,71 +47,6 @@ func plainJSON(err error) error {
 		return nil
 	}
 	return errors.New(show(err.Error()))
-}
-
-func checkTokens(data []byte) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	t, err := d.Token()
-	if err != nil {
-		return err
-	}
-	if t != json.Delim('{') {
-		return errors.New("not a JSON object")
-	}
-	if err := checkObject(d, 1); err != nil {
-		return err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something follows the JSON object")
-	}
-	return nil
-}
-
-func checkObject(d *json.Decoder, depth int) error {
-	seen := map[string]bool{}
-	for d.More() {
-		t, err := d.Token()
-		if err != nil {
-			return err
-		}
-		key, ok := t.(string)
-		if !ok {
-			return errors.New("a field has no name")
-		}
-		fold := strings.ToLower(key)
-		if seen[fold] {
-			return fmt.Errorf("field %q occurs twice", key)
-		}
-		seen[fold] = true
-		if err := checkValue(d, depth); err != nil {
-			return err
-		}
-	}
-	_, err := d.Token()
-	return err
-}
-
-func checkValue(d *json.Decoder, depth int) error {
-	if depth > maxDepth {
-		return errors.New("nested too deeply")
-	}
-	t, err := d.Token()
-	if err != nil {
-		return err
-	}
-	switch t {
-	case json.Delim('{'):
-		return checkObject(d, depth+1)
-	case json.Delim('['):
-		for d.More() {
-			if err := checkValue(d, depth+1); err != nil {
-				return err
-			}
-		}
-		_, err = d.Token()
-		return err
-	}
-	return nil
 }
 
 // Digest is the SHA-256 of a document, a definition, a bundle or a key, lower-case hex.

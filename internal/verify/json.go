@@ -6,11 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 )
-
-// maxDepth bounds the nesting of a log entry's body.
-const maxDepth = 16
 
 // object is the fields of one JSON object, with nothing after it. A field that occurs twice
 // is refused: two readers would each believe another one. Names are compared exactly, where
@@ -58,55 +54,4 @@ func str(raw json.RawMessage) (string, error) {
 		return "", errors.New("not a string")
 	}
 	return *s, nil
-}
-
-// unambiguous checks JSON that other readers take less strictly: no name twice in an
-// object, in whatever case, no deep nesting, and nothing after it.
-func unambiguous(data []byte) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	if err := unambiguousValue(d, 0); err != nil {
-		return err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something follows it")
-	}
-	return nil
-}
-
-func unambiguousValue(d *json.Decoder, depth int) error {
-	if depth > maxDepth {
-		return errors.New("nested too deeply")
-	}
-	t, err := d.Token()
-	if err != nil {
-		return err
-	}
-	switch t {
-	case json.Delim('{'):
-		seen := map[string]bool{}
-		for d.More() {
-			t, err := d.Token()
-			if err != nil {
-				return err
-			}
-			name := strings.ToLower(t.(string))
-			if seen[name] {
-				return fmt.Errorf("field %q occurs twice", show(name))
-			}
-			seen[name] = true
-			if err := unambiguousValue(d, depth+1); err != nil {
-				return err
-			}
-		}
-	case json.Delim('['):
-		for d.More() {
-			if err := unambiguousValue(d, depth+1); err != nil {
-				return err
-			}
-		}
-	default:
-		return nil
-	}
-	_, err = d.Token()
-	return err
 }

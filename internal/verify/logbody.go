@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	protorekor "github.com/sigstore/protobuf-specs/gen/pb-go/rekor/v1"
+
+	"github.com/pipeseal/pipeseal/internal/strictjson"
 )
 
 // bodies are the entries that are read, "kind version", with what in each must be there:
@@ -26,7 +28,7 @@ func checkBody(e *protorekor.TransparencyLogEntry) error {
 	if !ok {
 		return fmt.Errorf("entries of kind %q, version %q, are not known", show(kind), show(version))
 	}
-	if err := unambiguous(e.GetCanonicalizedBody()); err != nil {
+	if err := strictjson.Check(e.GetCanonicalizedBody()); err != nil {
 		return fmt.Errorf("its body: %w", err)
 	}
 	var body any
