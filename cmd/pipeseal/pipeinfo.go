@@ -33,10 +33,12 @@ repository, <pipeline>/<branch>/<run>-<attempt>; it may be left out where there 
 // that both find the same.
 type repositoryOptions struct{ locator, out string }
 
-func (o *repositoryOptions) settings() []setting {
+func (o *repositoryOptions) settings() []setting { return repositorySettings(&o.locator, &o.out) }
+
+func repositorySettings(locator, out *string) []setting {
 	return []setting{
-		{name: "pipeinfo", value: &o.locator, usage: "pipeinfo repository, `dir:PATH`; pipeinfo/ under --out by default"},
-		{name: "out", value: &o.out, usage: "output `directory` of the seal command"},
+		{name: "pipeinfo", value: locator, usage: "pipeinfo repository, `dir:PATH`; pipeinfo/ under --out by default"},
+		{name: "out", value: out, usage: "output `directory` of the seal command"},
 	}
 }
 
@@ -47,9 +49,13 @@ func (o *repositoryOptions) open() (*pipeinfo.Dir, error) {
 		return nil, err
 	}
 	if path == "" {
-		return nil, fault.New(fault.Usage, "pipeinfo is off").WithHint("name the repository with --pipeinfo dir:PATH")
+		return nil, noRepository()
 	}
 	return pipeinfo.OpenDir(path)
+}
+
+func noRepository() error {
+	return fault.New(fault.Usage, "pipeinfo is off").WithHint("name the repository with --pipeinfo dir:PATH")
 }
 
 // oneRun is the run that the arguments name, or the only one there is.
@@ -140,7 +146,7 @@ type pipeinfoVerifyOptions struct {
 }
 
 func defaultPipeinfoVerifyOptions() *pipeinfoVerifyOptions {
-	return &pipeinfoVerifyOptions{repository: repositoryOptions{out: seal.DefaultOut}, timeout: defaultVerifyTimeout}
+	return &pipeinfoVerifyOptions{repository: repositoryOptions{out: seal.DefaultOut}, log: "auto", timeout: defaultVerifyTimeout}
 }
 
 func (o *pipeinfoVerifyOptions) settings() []setting {
@@ -220,10 +226,11 @@ func defaultCloseOptions() *closeOptions {
 }
 
 func (o *closeOptions) settings() []setting {
-	var s []setting
+	s := repositorySettings(&o.pipeinfo, &o.out)
 	for _, one := range o.sealOptions.settings() {
 		switch one.name {
 		case "attest", "publish", "close", "insecure-plain-http":
+		case "pipeinfo", "out":
 		default:
 			s = append(s, one)
 		}
@@ -251,6 +258,9 @@ signs info.json, with the identity of the step that it runs in. A run is closed 
 			options, err := sealRun(p, o.sealOptions, nil)
 			if err != nil {
 				return err
+			}
+			if options.Pipeinfo == "" {
+				return noRepository()
 			}
 			result, err := seal.Close(ctx, options, pipeinfo.Status(o.status))
 			if err != nil {

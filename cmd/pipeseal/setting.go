@@ -28,6 +28,8 @@ type setting struct {
 	usage string
 	// choices are the values a string may have; nil means any.
 	choices []string
+	// weak is the value that weakens a guarantee, which no variable may set; "" is none.
+	weak string
 	// trust marks what decides whom to believe: where it came from is printed.
 	trust bool
 }
@@ -98,6 +100,10 @@ func settle(fs *pflag.FlagSet, settings []setting, getenv func(string) string) (
 			if err := s.set(flag.DefValue); err != nil {
 				return nil, fault.New(fault.Unexpected, "default of --%s: %w", s.name, err)
 			}
+		}
+		if v, ok := s.value.(*string); ok && s.weak != "" && *v == s.weak && !flag.Changed {
+			return nil, fault.New(fault.Usage, "%s is %s, which weakens what is verified, and no variable may say so", from, s.weak).
+				WithHint("use --%s %s, or unset the variable (--no-env ignores it)", s.name, s.weak)
 		}
 		if v, ok := s.value.(*string); ok && s.choices != nil && !slices.Contains(s.choices, *v) {
 			return nil, fault.New(fault.Usage, "%s is %q", from, remote.Printable(*v)).WithHint("use one of %s", s.choiceText())

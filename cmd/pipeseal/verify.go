@@ -63,10 +63,15 @@ func (o *verifyOptions) settings() []setting {
 // defaultVerifyTimeout is how long a verification may take.
 const defaultVerifyTimeout = 2 * time.Minute
 
-func defaultVerifyOptions() *verifyOptions { return &verifyOptions{timeout: defaultVerifyTimeout} }
+func defaultVerifyOptions() *verifyOptions {
+	return &verifyOptions{log: "auto", timeout: defaultVerifyTimeout}
+}
 
 func logSetting(v *string) setting {
-	return setting{name: "log", value: v, usage: "transparency log; by default required wherever the instance names one", choices: []string{"", "required", "off"}, trust: true}
+	return setting{
+		name: "log", value: v, usage: "transparency log; auto requires an entry wherever the instance names one",
+		choices: []string{"auto", "required", "off"}, weak: "off", trust: true,
+	}
 }
 
 func timeoutSetting(v *time.Duration) setting {

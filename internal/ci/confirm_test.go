@@ -34,7 +34,7 @@ func TestConfirmRefusesEveryPair(t *testing.T) {
 
 		"git_url": "https://git.example.com/acme/other", "git_commit": "0000000000000000000000000000000000000001", "job_name": "other",
 		"job_url": "https://jenkins.example.com/job/other/", "sub": "https://jenkins.example.com/job/other/", "build_number": "1",
-		"build_url": "https://jenkins.example.com/job/other/1/",
+		"build_url": "https://jenkins.example.com/job/other/1/", "git_ref": "refs/heads/other",
 	}
 	for _, s := range systems() {
 		if s.name == "generic" {

@@ -19,7 +19,7 @@ func jenkinsFacts() []fact {
 		{variable: "JENKINS_URL", form: base, field: builderID},
 		{variable: "GIT_URL", claim: "git_url", form: cloneURL, field: sourceURI},
 		{variable: "GIT_COMMIT", claim: "git_commit", form: commit, field: sourceCommit},
-		{variable: "BRANCH_NAME", field: sourceRef, derived: true},
+		{variable: "BRANCH_NAME", claim: "git_ref", form: fullRef, field: sourceRef, derived: true},
 		{variable: "JOB_NAME", claim: "job_name", form: text, field: definitionName},
 		{variable: "JOB_URL", claim: "job_url", form: page, field: definitionURI},
 		{variable: "JOB_URL", claim: "sub", form: page, field: definitionURI, derived: true, value: jenkinsJob},

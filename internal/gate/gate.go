@@ -38,7 +38,8 @@ type Options struct {
 
 // Result is what was found. Its JSON form is what --json prints.
 type Result struct {
-	// Verdict is "verified", "denied", "nobody expected" or "undecided".
+	// Verdict is "verified", "denied", "nobody expected", "not verified" or
+	// "undecided".
 	Verdict string          `json:"verdict"`
 	Subject subject.Subject `json:"subject"`
 	// Trust is the instance; Expected says who was expected, a line each, and what was left open.
@@ -53,6 +54,8 @@ const (
 	VerdictVerified = "verified"
 	VerdictDenied   = "denied"
 	VerdictNobody   = "nobody expected"
+	// VerdictUnasked is that of a question that could not be asked: wrong usage or configuration.
+	VerdictUnasked = "not verified"
 	// VerdictUndecided is that of a verification that could not be made.
 	VerdictUndecided = "undecided"
 )
@@ -67,11 +70,18 @@ type Finding struct {
 // Verify finds and verifies. The result is never nil. An error of kind Denied says that no
 // bundle holds; one of kind Usage, with findings in the result, that nobody was expected.
 func Verify(ctx context.Context, o Options) (*Result, error) {
-	r := &Result{Verdict: VerdictUndecided, Found: []Finding{}}
+	r := &Result{Found: []Finding{}}
 	r.Expected = o.Expect.Describe()
 	err := r.verify(ctx, o)
-	if fault.KindOf(err) == fault.Denied {
-		r.Verdict = VerdictDenied
+	if r.Verdict == "" {
+		switch fault.KindOf(err) {
+		case fault.Denied:
+			r.Verdict = VerdictDenied
+		case fault.Usage:
+			r.Verdict = VerdictUnasked
+		default:
+			r.Verdict = VerdictUndecided
+		}
 	}
 	return r, err
 }
@@ -133,6 +143,9 @@ func (o Options) instance(ctx context.Context) (*trust.Instance, error) {
 
 func (r *Result) judge(o Options, bundles int, refusals []error) error {
 	switch {
+	case bundles == 0 && o.Expect.PredicateType != "":
+		return fault.New(fault.Denied, "%s has no bundle of the type %s", r.Subject.Ref, remote.Printable(o.Expect.PredicateType)).
+			WithHint("leave out --type to see what it has")
 	case bundles == 0:
 		return fault.New(fault.Denied, "%s has no bundle", r.Subject.Ref).
 			WithHint("seal it, or name its bundle with --bundle FILE")

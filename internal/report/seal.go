@@ -70,7 +70,7 @@ func headline(r *seal.Result) string {
 	case seal.StatusSealed:
 		return fmt.Sprintf("sealed %s with %s", count(len(r.Subjects), "subject"), count(signed, "attestation"))
 	case seal.StatusIncomplete:
-		return fmt.Sprintf("incomplete: %d of %s signed", signed, count(len(r.Attestations), "attestation"))
+		return fmt.Sprintf("incomplete: %d of %s finished", signed, count(len(r.Attestations), "attestation"))
 	}
 	return "failed: nothing was signed"
 }
@@ -119,7 +119,10 @@ func indices(a *seal.Attestation) string {
 }
 
 func stored(a *seal.Attestation) string {
-	if a.Bundle == "" {
+	switch {
+	case a.Pending:
+		return "logged, not finished"
+	case a.Bundle == "":
 		return "not signed"
 	}
 	if len(a.Locations) == 0 {

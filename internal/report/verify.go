@@ -26,6 +26,9 @@ func (v Verification) Write(w io.Writer, asJSON bool) error {
 		return JSON(w, v)
 	}
 	var b strings.Builder
+	if v.Verdict == gate.VerdictUnasked {
+		return nil // the error says it all
+	}
 	if v.Subject.Ref != "" {
 		fmt.Fprintf(&b, "%s: %s\n", v.Verdict, remote.Printable(v.Subject.Ref))
 	}

@@ -3,7 +3,9 @@ package seal
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/pipeseal/pipeseal/internal/fault"
@@ -85,7 +87,7 @@ func (r *run) verifyOwn(ctx context.Context, p *plan, bundle []byte) (*verify.At
 	if err := sameSubjects(a.Subjects, p.subjects); err != nil {
 		return nil, err
 	}
-	return a, r.sameStep(p, a.Predicate)
+	return a, r.sameClaims(p, a.Predicate)
 }
 
 // ours tells whether a bundle that a registry gave out is what this step published. Anybody
@@ -132,41 +134,52 @@ func sameSubjects(got []verify.Subject, want []subject.Subject) error {
 	return nil
 }
 
-// sameStep compares the step and the invocation that the predicate names, where it names one.
-func (r *run) sameStep(p *plan, predicate json.RawMessage) error {
-	var said struct {
-		// of provenance
-		BuildDefinition struct {
-			InternalParameters struct {
-				Pipeseal struct {
-					Step string `json:"step"`
-				} `json:"pipeseal"`
-			} `json:"internalParameters"`
-		} `json:"buildDefinition"`
-		RunDetails struct {
-			Metadata struct {
-				InvocationID string `json:"invocationId"`
-			} `json:"metadata"`
-		} `json:"runDetails"`
-		// of pipeinfo
-		Name             string `json:"name"`
-		RunInvocationURI string `json:"runInvocationUri"`
+// sameClaims compares a predicate with the one that this try would sign: all but the times,
+// the key, the program's version and the record's head, which may differ from try to try.
+func (r *run) sameClaims(p *plan, predicate json.RawMessage) error {
+	statement, err := r.statement(p)
+	if err != nil {
+		return err
 	}
-	if err := json.Unmarshal(predicate, &said); err != nil {
+	var own struct {
+		Predicate json.RawMessage `json:"predicate"`
+	}
+	if err := json.Unmarshal(statement, &own); err != nil {
+		return err
+	}
+	want, err := claimsOf(own.Predicate)
+	if err != nil {
+		return err
+	}
+	got, err := claimsOf(predicate)
+	if err != nil {
 		return fmt.Errorf("its predicate: %w", err)
 	}
-	step, invocation := r.build.Run.Step, r.build.Run.InvocationURI
-	switch p.kind {
-	case KindProvenance:
-		step, invocation = said.BuildDefinition.InternalParameters.Pipeseal.Step, said.RunDetails.Metadata.InvocationID
-	case KindPipeinfo:
-		step, invocation = said.Name, said.RunInvocationURI
-	}
-	if step != r.build.Run.Step {
-		return fmt.Errorf("it is of the step %q, this is %q", step, r.build.Run.Step)
-	}
-	if invocation != r.build.Run.InvocationURI {
-		return fmt.Errorf("it is of the run %q, this is %q", invocation, r.build.Run.InvocationURI)
+	if !reflect.DeepEqual(got, want) {
+		return errors.New("it claims another run, step, source or builder than this try would")
 	}
 	return nil
+}
+
+// claimsOf is a predicate without what differs from try to try.
+func claimsOf(predicate json.RawMessage) (map[string]any, error) {
+	var all map[string]any
+	if err := json.Unmarshal(predicate, &all); err != nil {
+		return nil, err
+	}
+	for _, path := range [][]string{
+		// of provenance
+		{"runDetails", "metadata", "startedOn"},
+		{"runDetails", "metadata", "finishedOn"},
+		{"buildDefinition", "internalParameters", "pipeseal", "version"},
+		// of pipeinfo
+		{"startedOn"}, {"finishedOn"}, {"key"}, {"pipeseal"}, {"head"},
+	} {
+		at := all
+		for _, name := range path[:len(path)-1] {
+			at, _ = at[name].(map[string]any)
+		}
+		delete(at, path[len(path)-1])
+	}
+	return all, nil
 }

@@ -38,9 +38,9 @@ type plan struct {
 	kind          string
 	predicateType string
 	subjects      []subject.Subject
-	// name is the bundle's file name without its suffix. It depends on what is said, of
-	// what, by which invocation and step, with which instance and log, and on nothing else: a
-	// second try finds it again.
+	// name is the bundle's file name without its suffix. It depends on what is said of what,
+	// by which run of which source, with which instance and log, and on nothing else: a second
+	// try finds it again.
 	name string
 
 	statement []byte
@@ -93,6 +93,7 @@ func plans(b build.Build, how string, subjects []subject.Subject, kinds []string
 func newPlan(b build.Build, how, kind string, group []subject.Subject) *plan {
 	p := &plan{kind: kind, predicateType: predicateTypes[kind], subjects: group}
 	h := sha256.New()
+	fmt.Fprintf(h, "%q %q %q %q %q\n", b.Source.URI, b.Source.Commit, b.Source.Ref, b.Definition.URI, b.Builder.ID)
 	fmt.Fprintf(h, "%q %q %q %q %q %q\n", how, kind, p.predicateType, b.Run.InvocationURI, b.Run.Attempt, b.Run.Step)
 	for _, s := range group {
 		fmt.Fprintf(h, "%q %q\n", s.Name, s.Digest.String())

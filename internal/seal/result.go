@@ -93,6 +93,8 @@ type Attestation struct {
 	SHA256 string `json:"sha256,omitempty"`
 	// Reused tells that an earlier try of this step signed it.
 	Reused bool `json:"reused,omitempty"`
+	// Pending tells that it is signed and logged, and no bundle yet: a second try finishes it.
+	Pending bool `json:"pending,omitempty"`
 	// Logs are its transparency log entries.
 	Logs []LogEntry `json:"logs,omitempty"`
 	// SignedAt is the verified time of signing.

@@ -150,6 +150,7 @@ func (r *run) fail(err error) error {
 	lasting := false
 	for _, p := range r.plans {
 		lasting = lasting || p.lasting()
+		p.att.Pending = p.bundle == nil && p.logged
 		if rest := p.remaining(r.Registry != nil); rest != "" {
 			r.res.Remaining = append(r.res.Remaining, rest)
 		}

@@ -28,29 +28,32 @@ const maxSignatures = 3
 const grace = 10 * time.Second
 
 // state makes the statements that no earlier try has signed.
-func (r *run) state(context.Context) error {
-	step, err := r.describe()
-	if err != nil {
-		return err
-	}
-	producer := attest.Producer{Name: "pipeseal", Version: r.Version, Step: r.build.Run.Step}
+func (r *run) state(context.Context) (err error) {
 	for _, p := range r.plans {
 		if p.bundle != nil {
 			continue
 		}
-		switch p.kind {
-		case KindSignature:
-			p.statement, err = attest.Signature(p.attested()[0].Digest)
-		case KindProvenance:
-			p.statement, err = attest.Provenance(r.build, producer, p.attested(), r.build.Run.Started, r.started)
-		case KindPipeinfo:
-			p.statement, err = attest.Statement(p.attested(), pipeinfo.PredicateType, pipeinfo.Predicate(step))
-		}
-		if err != nil {
+		if p.statement, err = r.statement(p); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// statement is what the plan says.
+func (r *run) statement(p *plan) ([]byte, error) {
+	switch p.kind {
+	case KindSignature:
+		return attest.Signature(p.attested()[0].Digest)
+	case KindProvenance:
+		producer := attest.Producer{Name: "pipeseal", Version: r.Version, Step: r.build.Run.Step}
+		return attest.Provenance(r.build, producer, p.attested(), r.build.Run.Started, r.started)
+	}
+	step, err := r.describe()
+	if err != nil {
+		return nil, err
+	}
+	return attest.Statement(p.attested(), pipeinfo.PredicateType, pipeinfo.Predicate(step))
 }
 
 // makeKey makes the step's key; a certificate is asked for when something is to be signed.
