@@ -1,6 +1,7 @@
 package pipeseal_test
 
 import (
+	"errors"
 	"go/build"
 	"io/fs"
 	"path/filepath"
@@ -76,6 +77,33 @@ func TestImportsPointDown(t *testing.T) {
 	}
 	if seen != len(level) {
 		t.Errorf("%d packages stand in the layers, %d were found", len(level), seen)
+	}
+}
+
+// TestTheLabStandsAlone: what is tested with the lab is not tested with itself.
+func TestTheLabStandsAlone(t *testing.T) {
+	seen := 0
+	err := filepath.WalkDir("cmd/pipeseal-lab", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		pkg, err := build.ImportDir(path, 0)
+		if _, none := errors.AsType[*build.NoGoError](err); none {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		seen++
+		for _, imp := range slices.Concat(pkg.Imports, pkg.TestImports, pkg.XTestImports) {
+			if strings.HasPrefix(imp, module) && !strings.HasPrefix(imp, module+"cmd/pipeseal-lab/") {
+				t.Errorf("%s imports %s", path, imp)
+			}
+		}
+		return nil
+	})
+	if err != nil || seen == 0 {
+		t.Errorf("%d packages, %v", seen, err)
 	}
 }
 

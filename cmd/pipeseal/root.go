@@ -18,6 +18,7 @@ Exit codes: 0 yes; 1 unexpected; 2 usage, configuration, missing token or permis
 3 denied: verification said no, or nothing was found; 4 undecided: a service was
 unreachable, retry; 5 something was signed or published and something is left to do;
 130 interrupted before anything was signed.`,
+		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
