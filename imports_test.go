@@ -33,13 +33,16 @@ var sideways = map[string][]string{
 
 // never are imports that no arrow forbids and the design does.
 var never = map[string][]string{
-	"internal/verify": {"internal/ci", "internal/idtoken", "internal/sign", "internal/seal", "os", "os/exec"},
-	"internal/attest": {"os", "net/http", "os/exec"},
-	"internal/sign":   {"internal/store", "internal/idtoken", "os", "os/exec"},
-	"internal/store":  {"internal/sign"},
-	"internal/seal":   {"internal/store/oci"},
-	"internal/gate":   {"internal/store/oci", "internal/ci", "internal/idtoken", "internal/sign", "internal/seal", "os", "os/exec"},
-	"internal/key":    {"internal/sign", "internal/idtoken"},
+	"internal/verify":    {"internal/ci", "internal/idtoken", "internal/sign", "internal/seal", "os", "os/exec"},
+	"internal/attest":    {"os", "net/http", "os/exec"},
+	"internal/sign":      {"internal/store", "internal/idtoken", "os", "os/exec"},
+	"internal/store":     {"internal/sign"},
+	"internal/store/oci": {"internal/sign", "internal/seal", "internal/ci", "internal/idtoken"},
+	"internal/trust":     {"internal/ci", "internal/idtoken", "internal/sign"},
+	"internal/pipeinfo":  {"internal/ci", "internal/idtoken", "internal/sign"},
+	"internal/seal":      {"internal/store/oci"},
+	"internal/gate":      {"internal/store/oci", "internal/ci", "internal/idtoken", "internal/sign", "internal/seal", "os", "os/exec"},
+	"internal/key":       {"internal/sign", "internal/idtoken"},
 }
 
 func TestImportsPointDown(t *testing.T) {
@@ -75,9 +78,37 @@ func TestImportsPointDown(t *testing.T) {
 			}
 		}
 	}
+	for _, dir := range packages(t) {
+		name := filepath.ToSlash(dir)
+		for _, reached := range reach(t, name) {
+			if slices.Contains(never[name], reached) {
+				t.Errorf("%s reaches %s, which it must never", name, reached)
+			}
+		}
+	}
 	if seen != len(level) {
 		t.Errorf("%d packages stand in the layers, %d were found", len(level), seen)
 	}
+}
+
+// reach are our packages that a package imports, directly or through others.
+func reach(t *testing.T, name string) []string {
+	t.Helper()
+	var all []string
+	todo := []string{name}
+	for len(todo) > 0 {
+		pkg, err := build.ImportDir(filepath.FromSlash(todo[0]), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		todo = todo[1:]
+		for _, imp := range pkg.Imports {
+			if short, ours := strings.CutPrefix(imp, module); ours && !slices.Contains(all, short) {
+				all, todo = append(all, short), append(todo, short)
+			}
+		}
+	}
+	return all
 }
 
 // TestTheLabStandsAlone: what is tested with the lab is not tested with itself.

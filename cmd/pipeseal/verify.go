@@ -69,7 +69,7 @@ func defaultVerifyOptions() *verifyOptions {
 
 func logSetting(v *string) setting {
 	return setting{
-		name: "log", value: v, usage: "transparency log; auto requires an entry wherever the instance names one",
+		name: "log", value: v, usage: "transparency log; auto requires an entry wherever the instance names one, off is for the flag only",
 		choices: []string{"auto", "required", "off"}, weak: "off", trust: true,
 	}
 }

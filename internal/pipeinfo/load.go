@@ -11,24 +11,25 @@ import (
 // Run is what a repository holds of one attempt of one run. Unless Verify returned it,
 // nobody has checked any of it.
 type Run struct {
-	Path RunPath
+	Path RunPath `json:"path"`
 	// Head is nil where no step has finished.
-	Head *Head
+	Head *Head `json:"head,omitempty"`
 	// Steps are the documents of all steps, in order of name and number.
-	Steps []StepDocument
+	Steps []StepDocument `json:"steps"`
 	// Info is nil while the run is open.
-	Info *Info
+	Info *Info `json:"info,omitempty"`
 	// Unfinished are the names of steps that began and left no document.
-	Unfinished []string
+	Unfinished []string `json:"unfinished,omitempty"`
 	// Foreign are names in the run that are no part of its layout. Nothing vouches for them.
-	Foreign []string
+	Foreign []string `json:"foreign,omitempty"`
 }
 
 // StepDocument is one document of a step.
 type StepDocument struct {
 	// Document is its path relative to the repository, SHA256 its digest.
-	Document, SHA256 string
-	Step             Step
+	Document string `json:"document"`
+	SHA256   string `json:"sha256"`
+	Step     Step   `json:"step"`
 }
 
 // stepLayout is one step's directory: its documents' file names in order.

@@ -14,11 +14,12 @@ import (
 type RunPath struct {
 	// Pipeline is the source's host and path, "/", and the definition's path:
 	// "github.com/acme/app/.github/workflows/build.yml".
-	Pipeline string
+	Pipeline string `json:"pipeline"`
 	// Branch is the short name of the branch or tag, "" where it is not known.
-	Branch string
+	Branch string `json:"branch"`
 	// Run tells the run from every other of the pipeline, Attempt counts from "1".
-	Run, Attempt string
+	Run     string `json:"run"`
+	Attempt string `json:"attempt"`
 }
 
 // String is the path relative to the repository, with slashes:

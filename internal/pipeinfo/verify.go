@@ -14,16 +14,17 @@ type Report struct {
 	Run
 	// Signers are who signed each document, head first, then steps, info and what is
 	// inherited.
-	Signers []SignedBy
+	Signers []SignedBy `json:"signers"`
 	// NotChecked says what no signature or certificate vouches for, a line each, in order.
-	NotChecked []string
+	NotChecked []string `json:"notChecked,omitempty"`
 }
 
 // SignedBy is who signed a document.
 type SignedBy struct {
 	// Document is its path relative to the repository.
-	Document         string
-	Identity, Issuer string
+	Document string `json:"document"`
+	Identity string `json:"identity"`
+	Issuer   string `json:"issuer"`
 }
 
 // verification is a report in the making.
