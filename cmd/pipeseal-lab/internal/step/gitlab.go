@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const gitlabHost = "gitlab.com"
@@ -32,6 +33,7 @@ func (s *Step) gitlabEnviron(p Places) map[string]string {
 		"CI_COMMIT_SHORT_SHA":       s.source.commit[:8],
 		"CI_CONFIG_PATH":            s.source.definition,
 		"CI_DEFAULT_BRANCH":         defaultBranch,
+		"CI_JOB_STARTED_AT":         s.started.Format(time.RFC3339),
 		"CI_JOB_ID":                 s.jobID(),
 		"CI_JOB_NAME":               s.job,
 		"CI_JOB_STAGE":              "build",

@@ -59,12 +59,13 @@ type Places struct {
 
 // Step is one step of a run on one CI.
 type Step struct {
-	ci     CI
-	event  string
-	job    string
-	run    run
-	source source
-	at     Checkout
+	ci      CI
+	event   string
+	job     string
+	run     run
+	source  source
+	at      Checkout
+	started time.Time
 }
 
 // run is what tells this run from others.
@@ -90,7 +91,7 @@ const (
 
 // New describes a step on the CI, started at now from the checkout.
 func New(ci CI, at Checkout, c Choice, now time.Time) (*Step, error) {
-	s := &Step{ci: ci, at: at, event: c.Event, job: or(c.Job, "build")}
+	s := &Step{ci: ci, at: at, started: now.UTC(), event: c.Event, job: or(c.Job, "build")}
 	allowed := events(ci)
 	if s.event == "" {
 		s.event = allowed[0]
