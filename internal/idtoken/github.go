@@ -24,6 +24,10 @@ func (o Options) askGitHub(ctx context.Context) (string, error) {
 		return "", fault.New(fault.Usage, "ACTIONS_ID_TOKEN_REQUEST_TOKEN is not set, ACTIONS_ID_TOKEN_REQUEST_URL is").
 			WithHint("hand both variables to the step: a container needs them passed in")
 	}
+	if o.Getenv("ACTIONS_ID_TOKEN_REQUEST_URL") == "" {
+		return "", fault.New(fault.Usage, "ACTIONS_ID_TOKEN_REQUEST_URL is not set, ACTIONS_ID_TOKEN_REQUEST_TOKEN is").
+			WithHint("hand both variables to the step: a container needs them passed in")
+	}
 	u, err := url.Parse(o.Getenv("ACTIONS_ID_TOKEN_REQUEST_URL"))
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && remote.Loopback(u.Hostname())) {
 		return "", fault.New(fault.Usage, "ACTIONS_ID_TOKEN_REQUEST_URL is not an https URL").

@@ -23,6 +23,18 @@ const Leeway = 30 * time.Second
 // FileFlag is the flag that names a token file, for hints.
 const FileFlag = "--token-file"
 
+// ErrNone says that there is no source of tokens at all, as in a pull request from a fork: who
+// was told to may go on without sealing. A source that is there and fails, or gives a token
+// that is of no use, is never ErrNone.
+var ErrNone = errors.New("there is no source of identity tokens")
+
+// absent is an error that is ErrNone, whatever it says is not set.
+type absent struct{ error }
+
+func (a absent) Unwrap() error { return a.error }
+
+func (absent) Is(target error) bool { return target == ErrNone }
+
 // Options say where a token is to be had.
 type Options struct {
 	// File is a file that holds a token; it comes before every other source.
@@ -41,7 +53,8 @@ type Options struct {
 // SIGSTORE_ID_TOKEN, GitHub's token endpoint. If that one fails, so does Get: another
 // source might be another identity.
 //
-// A source that is missing, a permission that is, and a token that is malformed, for
+// Where there is no source, the error is ErrNone as well. A source that is missing, a
+// permission that is, and a token that is malformed, for
 // another audience, or expired are fault.Usage; an endpoint that does not answer is
 // fault.Undecided. No error holds the token or a part of it.
 func Get(ctx context.Context, o Options) (Token, error) {
@@ -84,11 +97,11 @@ func (o Options) find(ctx context.Context) (raw, source string, err error) {
 	if raw = strings.TrimSpace(o.Getenv("SIGSTORE_ID_TOKEN")); raw != "" {
 		return raw, "SIGSTORE_ID_TOKEN", nil
 	}
-	if o.Getenv("ACTIONS_ID_TOKEN_REQUEST_URL") != "" {
+	if o.Getenv("ACTIONS_ID_TOKEN_REQUEST_URL") != "" || o.Getenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN") != "" {
 		raw, err = o.askGitHub(ctx)
 		return raw, "GitHub's token endpoint", err
 	}
-	return "", "", o.none()
+	return "", "", absent{o.none()}
 }
 
 // readFile reads a token file, which may be a pipe.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -160,6 +161,36 @@ func TestNoSource(t *testing.T) {
 		{nil, []string{"SIGSTORE_ID_TOKEN", FileFlag}},
 	} {
 		refused(t, options(tc.vars), fault.Usage, tc.words...)
+		if _, err := Get(context.Background(), options(tc.vars)); !errors.Is(err, ErrNone) {
+			t.Errorf("%v: no source is not ErrNone: %v", tc.vars, err)
+		}
+	}
+}
+
+// TestSourceThatFails checks that a source that is there is never taken for none.
+func TestSourceThatFails(t *testing.T) {
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	endpoint := func(url string) Options {
+		return options(map[string]string{"ACTIONS_ID_TOKEN_REQUEST_URL": url, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": requestToken})
+	}
+	variable := func(raw string) Options { return options(map[string]string{"SIGSTORE_ID_TOKEN": raw}) }
+	file := options(nil)
+	file.File = filepath.Join(t.TempDir(), "missing")
+	for name, o := range map[string]Options{
+		"malformed":            variable("no token"),
+		"expired":              variable(token(map[string]any{"exp": now.Add(-time.Hour).Unix()})),
+		"another audience":     variable(token(map[string]any{"aud": "sts.amazonaws.com"})),
+		"a file that is not":   file,
+		"an endpoint down":     endpoint(closed.URL),
+		"no endpoint's URL":    endpoint(""),
+		"an endpoint's URL":    options(map[string]string{"ACTIONS_ID_TOKEN_REQUEST_URL": closed.URL}),
+		"an endpoint with 403": endpoint(serve(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusForbidden) })),
+		"an endpoint with 500": endpoint(serve(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusInternalServerError) })),
+	} {
+		if _, err := Get(context.Background(), o); err == nil || errors.Is(err, ErrNone) {
+			t.Errorf("%s: got %v", name, err)
+		}
 	}
 }
 
