@@ -58,12 +58,22 @@ type Options struct {
 // another audience, or expired are fault.Usage; an endpoint that does not answer is
 // fault.Undecided. No error holds the token or a part of it.
 func Get(ctx context.Context, o Options) (Token, error) {
-	if o.Getenv == nil {
-		o.Getenv = func(string) string { return "" }
+	t, err := Fetch(ctx, o)
+	if err == nil {
+		err = o.CheckAudience(t)
 	}
-	if o.Audience == "" {
-		o.Audience = DefaultAudience
+	if err == nil {
+		err = o.CheckExpiry(t)
 	}
+	if err != nil {
+		return Token{}, err
+	}
+	return t, nil
+}
+
+// Fetch is Get without its checks of audience and expiry, for whoever reports each.
+func Fetch(ctx context.Context, o Options) (Token, error) {
+	o = o.withDefaults()
 	raw, source, err := o.find(ctx)
 	if err != nil {
 		return Token{}, fmt.Errorf("get ID token: %w", err)
@@ -74,17 +84,39 @@ func Get(ctx context.Context, o Options) (Token, error) {
 			WithHint("check what sets %s: it is to hold the token alone", source)
 	}
 	t.Source = source
-	if !t.For(o.Audience) {
-		return Token{}, fault.New(fault.Usage, "get ID token: the token from %s is for the audience %s, not %s (%s)",
-			source, remote.Printable(strings.Join(shorten(t.Audience), ",")), remote.Printable(o.Audience), t.Describe()).
-			WithHint("%s", o.audienceHint())
-	}
-	if late := o.Now.Sub(t.Expiry); late > Leeway {
-		return Token{}, fault.New(fault.Usage, "get ID token: the token from %s expired at %s, the runner's clock says %s (%s)",
-			source, t.Expiry.Format(time.RFC3339), o.Now.UTC().Format(time.RFC3339), t.Describe()).
-			WithHint("%s", o.expiryHint())
-	}
 	return t, nil
+}
+
+// CheckAudience refuses a token for another audience.
+func (o Options) CheckAudience(t Token) error {
+	o = o.withDefaults()
+	if t.For(o.Audience) {
+		return nil
+	}
+	return fault.New(fault.Usage, "get ID token: the token from %s is for the audience %s, not %s (%s)",
+		t.Source, remote.Printable(strings.Join(shorten(t.Audience), ",")), remote.Printable(o.Audience), t.Describe()).
+		WithHint("%s", o.audienceHint())
+}
+
+// CheckExpiry refuses a token that ended more than Leeway ago.
+func (o Options) CheckExpiry(t Token) error {
+	o = o.withDefaults()
+	if o.Now.Sub(t.Expiry) <= Leeway {
+		return nil
+	}
+	return fault.New(fault.Usage, "get ID token: the token from %s expired at %s, the runner's clock says %s (%s)",
+		t.Source, t.Expiry.Format(time.RFC3339), o.Now.UTC().Format(time.RFC3339), t.Describe()).
+		WithHint("%s", o.expiryHint())
+}
+
+func (o Options) withDefaults() Options {
+	if o.Getenv == nil {
+		o.Getenv = func(string) string { return "" }
+	}
+	if o.Audience == "" {
+		o.Audience = DefaultAudience
+	}
+	return o
 }
 
 // find is the token of the one source, and that source's name.
