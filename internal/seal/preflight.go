@@ -65,54 +65,26 @@ func (r *run) loadTrust(ctx context.Context) (err error) {
 	}
 	r.res.Trust = r.instance.String()
 	r.res.TrustFile = r.Trust.File
-	if err := r.private(); err != nil {
+	if err := Private(r.instance, r.build.Source, r.PublishNameUnsafe); err != nil {
 		return err
 	}
 	return r.chooseServices()
 }
 
-// private refuses to tell the public-good instance, whose certificates and log anyone can
-// read for ever, about a source that is not known to be public.
-func (r *run) private() error {
-	v := r.build.Source.Visibility
-	if !r.instance.PublicGood || v == "public" || r.PublishNameUnsafe {
-		return nil
-	}
-	if v == "" {
-		v = "not known to be public"
-	}
-	return fault.New(fault.Usage, "the source %s is %s, and the public-good Sigstore instance would publish its name, its workflow and its branch for ever", r.build.Source.URI, v).
-		WithHint("use a private instance with --trust FILE, or accept the publication with --publish-name-unsafe")
-}
-
-// chooseServices picks the instance's services for now, and what is done about the log.
+// chooseServices picks the services, and makes what they and their answers need.
 func (r *run) chooseServices() (err error) {
-	if r.services, err = r.instance.Services(r.Now()); err != nil {
+	if r.services, err = Choose(r.instance, r.Log, r.Now()); err != nil {
 		return err
 	}
-	logs := r.services.Logs
-	verifyLog := verify.LogAuto
-	switch {
-	case r.Log == LogOff:
-		logs, verifyLog = nil, verify.LogOff
-		r.res.Log = "off (--log off)"
-	case len(logs) > 0:
-		r.res.Log = logs[0].URL
-	case r.Log == LogRequired:
-		return fault.New(fault.Usage, "--log is required, and the signing configuration of %s names no transparency log", r.instance.Name).
-			WithHint("add a log to the signing configuration, or use --log auto")
-	default:
-		verifyLog = verify.LogOff
-		r.res.Log = "none in this instance"
-	}
-	if r.verifier, err = verify.New(r.instance, verify.Options{Log: verifyLog, Now: r.Now}); err != nil {
+	r.res.Log = r.services.Log
+	if r.verifier, err = verify.New(r.instance, verify.Options{Log: r.services.Verify, Now: r.Now}); err != nil {
 		return err
 	}
-	writeTo := make([]sign.Log, len(logs))
-	for i, l := range logs {
-		writeTo[i] = sign.Log{URL: l.URL, Version: l.Version}
+	logs := make([]sign.Log, len(r.services.Logs))
+	for i, l := range r.services.Logs {
+		logs[i] = sign.Log{URL: l.URL, Version: l.Version}
 	}
-	r.witness, err = sign.NewWitness(r.Network, r.services.TSAs, writeTo)
+	r.witness, err = sign.NewWitness(r.Network, r.services.TSAs, logs)
 	return err
 }
 

@@ -91,7 +91,7 @@ type run struct {
 	token    idtoken.Token
 	subjects []subject.Subject
 	instance *trust.Instance
-	services trust.Services
+	services Chosen
 	verifier *verify.Verifier
 	out      *outDir
 	note     journalNote
