@@ -8,7 +8,7 @@ import "time"
 // Build is what is known about one step of one run. A field that is not known is
 // empty; nothing in it is a secret, for it is signed and published.
 type Build struct {
-	// CI is which CI runs the step: "github", "gitlab", "jenkins" or "generic".
+	// CI is which CI runs the step, as --ci names it: "github", "gitlab", "generic".
 	CI string
 	// Server is the CI's base URL without a trailing slash, "https://github.com".
 	Server     string

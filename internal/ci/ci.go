@@ -7,6 +7,7 @@
 package ci
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pipeseal/pipeseal/internal/build"
@@ -37,25 +38,40 @@ type system struct {
 	// variable tells that the environment is this CI's: it has the value, or any
 	// where the value is "".
 	variable, value string
+	// implies are the CIs whose variable this one is documented to set as well. Any
+	// other two at once are refused.
+	implies []string
+	// byFlags says that flags describe the run, and no variable: the CI is not known.
+	byFlags bool
 	// workspace is the variable that names the workspace.
 	workspace string
+	// adopts says that the CI may leave it to the checkout to tell source, commit and
+	// ref, and that what --definition names is in the source repository.
+	adopts bool
+	// elsewhere says that the definition may stand in another repository; its URI
+	// tells which. Without it, a definition's path is one in the source repository.
+	elsewhere bool
+	// detached are the triggers that are not about the commit they build: the commit
+	// is the default branch's, and another may be checked out.
+	detached []string
 	// facts are what the CI tells, under the names it gives them.
 	facts []fact
-	// read adds what the environment tells in a form the facts cannot describe.
+	// read adds what the environment tells in a form the facts cannot describe, such as
+	// a step's name that tells the members of a matrix apart.
 	read func(*env, *build.Build)
 	// finish fills in what follows from the rest: build type, parameters, URIs.
 	// It is called when environment, flags and token have spoken; twice does no harm.
 	finish func(*build.Build)
 }
 
-// systems are the CIs in the order in which they are looked for. The last one is what
+// systems are the CIs, in the order in which Names lists them. The last one is what
 // remains: it is in every environment.
 func systems() []system {
 	return []system{
-		{name: "github", variable: "GITHUB_ACTIONS", value: "true", workspace: "GITHUB_WORKSPACE", facts: githubFacts(), read: readGitHub, finish: finishGitHub},
-		{name: "gitlab", variable: "GITLAB_CI", value: "true", workspace: "CI_PROJECT_DIR", facts: gitlabFacts(), read: readGitLab, finish: finishGitLab},
-		{name: "jenkins", variable: "JENKINS_URL", workspace: "WORKSPACE", facts: jenkinsFacts(), read: readJenkins, finish: finishJenkins},
-		{name: "generic", read: readGeneric, finish: finishGeneric},
+		githubSystem(),
+		gitlabSystem(),
+		jenkinsSystem(),
+		genericSystem(),
 	}
 }
 
@@ -70,7 +86,7 @@ func Names() []string {
 
 // here tells whether the environment is the CI's.
 func (s system) here(getenv func(string) string) bool {
-	if s.variable == "" {
+	if s.byFlags {
 		return true
 	}
 	v := getenv(s.variable)
@@ -79,8 +95,8 @@ func (s system) here(getenv func(string) string) bool {
 
 // Detect returns what the environment, the flags and the checkout say about the run.
 // The value is whole only after Confirm, which is called with nil claims where there
-// is no token. All its errors are fault.Usage: an unknown or contradicted --ci, a
-// variable that no CI would set to such a value, a flag that contradicts the CI, and a
+// is no token. All its errors are fault.Usage: an unknown or contradicted --ci, an
+// environment of two CIs where --ci names none, a variable that no CI would set to such a value, a flag that contradicts the CI, and a
 // checkout that is not the commit the run was started for.
 func Detect(o Options) (build.Build, error) {
 	getenv := o.Getenv
@@ -107,6 +123,7 @@ func Detect(o Options) (build.Build, error) {
 	if err != nil {
 		return build.Build{}, unusable("--step", err)
 	}
+	adopt(&step, b.Run.Step)
 	b.Run.Step = step
 
 	dir := o.Dir
@@ -116,34 +133,77 @@ func Detect(o Options) (build.Build, error) {
 	if dir == "" {
 		dir = "."
 	}
-	if err := agree(&b, dir, t, s.facts); err != nil {
+	if err := s.agree(&b, dir, t); err != nil {
 		return build.Build{}, err
 	}
 	return b, nil
 }
 
-// find is the CI that --ci names, or the first whose environment this is.
+// find is the CI that --ci names, or the one whose environment this is.
 func find(name string, getenv func(string) string) (system, error) {
-	all := systems()
-	var detected system
-	for i := len(all) - 1; i >= 0; i-- {
-		if all[i].here(getenv) {
-			detected = all[i]
-		}
-	}
+	found := present(getenv)
 	if name == "" {
-		return detected, nil
+		if len(found) > 1 {
+			return system{}, fault.New(fault.Usage, "the environment is that of %s", among(found)).
+				WithHint("say which it is: %s; or use --ci generic and describe the run with flags", choices(found))
+		}
+		return found[0], nil
 	}
-	for _, s := range all {
+	for _, s := range systems() {
 		if s.name != name {
 			continue
 		}
 		if !s.here(getenv) {
-			return system{}, fault.New(fault.Usage, "--ci is %s, but the environment is that of %s: %s is %q", name, detected.name, s.variable, remote.Printable(getenv(s.variable))).
+			return system{}, fault.New(fault.Usage, "--ci is %s, but the environment is that of %s: %s is %q", name, among(found), s.variable, remote.Printable(getenv(s.variable))).
 				WithHint("leave --ci out, or use --ci generic and describe the run with flags")
 		}
 		return s, nil
 	}
-	return system{}, fault.New(fault.Usage, "--ci is %q, which is unknown; the environment is that of %s", short(name), detected.name).
+	return system{}, fault.New(fault.Usage, "--ci is %q, which is unknown; the environment is that of %s", short(name), among(found)).
 		WithHint("use one of %s, or leave --ci out", strings.Join(Names(), ", "))
+}
+
+// present are the CIs whose environment this is, without those that another one of them
+// implies: one, unless the environment contradicts itself. Where there is none, it is
+// the last of systems.
+func present(getenv func(string) string) []system {
+	var found []system
+	implied := map[string]bool{}
+	all := systems()
+	for _, s := range all {
+		if s.byFlags || !s.here(getenv) {
+			continue
+		}
+		found = append(found, s)
+		for _, name := range s.implies {
+			implied[name] = true
+		}
+	}
+	found = slices.DeleteFunc(found, func(s system) bool { return implied[s.name] })
+	if len(found) == 0 {
+		return all[len(all)-1:]
+	}
+	return found
+}
+
+// among are the names of the CIs and what tells them, for an error.
+func among(found []system) string {
+	var names []string
+	for _, s := range found {
+		name := s.name
+		if len(found) > 1 {
+			name += " (" + s.variable + ")"
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, " and of ")
+}
+
+// choices are the flags that choose between the CIs.
+func choices(found []system) string {
+	var flags []string
+	for _, s := range found {
+		flags = append(flags, "--ci "+s.name)
+	}
+	return strings.Join(flags, " or ")
 }

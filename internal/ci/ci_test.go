@@ -2,14 +2,16 @@ package ci
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/pipeseal/pipeseal/internal/build"
 	"github.com/pipeseal/pipeseal/internal/fault"
@@ -99,7 +101,7 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatalf("confirmed twice: %v", err)
 			}
-			if d := cmp.Diff(b, again); d != "" {
+			if d := gocmp.Diff(b, again); d != "" {
 				t.Errorf("confirmed twice:\n%s", d)
 			}
 			got := encode(t, b)
@@ -116,7 +118,7 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(string(want), string(got)); d != "" {
+			if d := gocmp.Diff(string(want), string(got)); d != "" {
 				t.Errorf("-want +got:\n%s", d)
 			}
 		})
@@ -141,12 +143,13 @@ func TestChooseCI(t *testing.T) {
 		vars     map[string]string
 		want     string
 	}{
-		{"github before jenkins", "", map[string]string{"GITHUB_ACTIONS": "true", "JENKINS_URL": "https://j.example.com/"}, "github"},
 		{"gitlab", "", map[string]string{"GITLAB_CI": "true"}, "gitlab"},
 		{"jenkins by any URL", "", map[string]string{"JENKINS_URL": "https://j.example.com/"}, "jenkins"},
 		{"a value that is not true", "", map[string]string{"GITHUB_ACTIONS": "false"}, "generic"},
 		{"nothing", "", nil, "generic"},
 		{"generic anywhere", "generic", map[string]string{"GITHUB_ACTIONS": "true"}, "generic"},
+		{"generic with two", "generic", map[string]string{"GITHUB_ACTIONS": "true", "JENKINS_URL": "https://j.example.com/"}, "generic"},
+		{"named the first of two", "github", map[string]string{"GITHUB_ACTIONS": "true", "JENKINS_URL": "https://j.example.com/"}, "github"},
 		{"named the second of two", "jenkins", map[string]string{"GITHUB_ACTIONS": "true", "JENKINS_URL": "https://j.example.com/"}, "jenkins"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -163,6 +166,41 @@ func TestRefuseCI(t *testing.T) {
 	refused(t, Options{CI: "gitlab", Getenv: getenv(github)}, "--ci is gitlab", "that of github", "GITLAB_CI")
 	refused(t, Options{CI: "travis", Getenv: getenv(github)}, `"travis"`, "that of github")
 	refused(t, Options{CI: "x\n::set-output name=a::b", Getenv: getenv(github)}, "unknown")
+}
+
+// TestRefuseTwoCIs: each pair that no CI is documented to set is refused, whatever its
+// order, and each of the two can be chosen.
+func TestRefuseTwoCIs(t *testing.T) {
+	all := systems()
+	for i, a := range all {
+		for _, b := range all[i+1:] {
+			if a.byFlags || b.byFlags {
+				continue
+			}
+			vars := map[string]string{a.variable: cmp.Or(a.value, "x"), b.variable: cmp.Or(b.value, "x")}
+			t.Run(a.name+" and "+b.name, func(t *testing.T) {
+				if a.variable == b.variable || slices.Contains(a.implies, b.name) || slices.Contains(b.implies, a.name) {
+					s, err := find("", getenv(vars))
+					if err != nil || slices.Contains(a.implies, b.name) != (s.name == a.name) {
+						t.Errorf("got %s, %v", s.name, err)
+					}
+					return
+				}
+				_, err := Detect(Options{Getenv: getenv(vars), Dir: t.TempDir()})
+				refusal(t, err, "the environment is that of "+a.name+" ("+a.variable+") and of "+b.name+" ("+b.variable+")")
+				if want := "--ci " + a.name + " or --ci " + b.name; !strings.Contains(fault.HintOf(err), want) {
+					t.Errorf("the hint %q does not say %q", fault.HintOf(err), want)
+				}
+				for _, name := range []string{a.name, b.name} {
+					if s, err := find(name, getenv(vars)); err != nil || s.name != name {
+						t.Errorf("--ci %s: got %s, %v", name, s.name, err)
+					}
+				}
+			})
+		}
+	}
+	_, err := Detect(Options{CI: "travis", Getenv: getenv(map[string]string{"GITHUB_ACTIONS": "true", "GITLAB_CI": "true"})})
+	refusal(t, err, "that of github (GITHUB_ACTIONS) and of gitlab (GITLAB_CI)")
 }
 
 // refused tells that Detect refuses as a matter of usage, with a hint, in printable
@@ -198,32 +236,27 @@ func refusal(t *testing.T, err error, words ...string) {
 
 // TestHostileVariables gives every variable of every CI values that no CI sets.
 func TestHostileVariables(t *testing.T) {
-	for _, ci := range []string{"github", "gitlab", "jenkins"} {
-		for _, s := range systems() {
-			if s.name != ci {
-				continue
+	for _, s := range systems() {
+		variables := map[string]bool{}
+		for _, f := range s.facts {
+			if f.variable != "" {
+				variables[f.variable] = true
 			}
-			variables := map[string]bool{}
-			for _, f := range s.facts {
-				if f.variable != "" {
-					variables[f.variable] = true
-				}
-			}
-			for v := range variables {
-				for name, hostile := range map[string]string{
-					"newline": "main\n::set-output name=x::y",
-					"NUL":     "ma\x00in",
-					"escape":  "\x1b[2J",
-					"1 MB":    strings.Repeat("a", 1<<20),
-					"binary":  "\xff\xfe",
-				} {
-					t.Run(ci+"/"+v+"/"+name, func(t *testing.T) {
-						if v == "CI_CONFIG_PATH" && name == "1 MB" {
-							hostile = strings.Repeat("a/", 1<<19)
-						}
-						refused(t, Options{Getenv: getenv(environment(t, ci, v+"="+hostile)), Dir: t.TempDir()}, v)
-					})
-				}
+		}
+		for v := range variables {
+			for name, hostile := range map[string]string{
+				"newline": "main\n::set-output name=x::y",
+				"NUL":     "ma\x00in",
+				"escape":  "\x1b[2J",
+				"1 MB":    strings.Repeat("a", 1<<20),
+				"binary":  "\xff\xfe",
+			} {
+				t.Run(s.name+"/"+v+"/"+name, func(t *testing.T) {
+					if v == "CI_CONFIG_PATH" && name == "1 MB" {
+						hostile = strings.Repeat("a/", 1<<19)
+					}
+					refused(t, Options{Getenv: getenv(environment(t, s.name, v+"="+hostile)), Dir: t.TempDir()}, v)
+				})
 			}
 		}
 	}

@@ -53,14 +53,14 @@ func Confirm(b build.Build, payload map[string]any) (build.Build, error) {
 	b.External, b.Internal = maps.Clone(b.External), maps.Clone(b.Internal)
 	c := claims(payload)
 	facts := s.facts
-	if s.name == "generic" {
+	if s.byFlags {
 		var err error
 		if facts, err = issuedBy(&b, c); err != nil {
 			return build.Build{}, unusable("the token's claim iss", err)
 		}
 	}
 	for _, f := range facts {
-		if err := f.compare(&b, c); err != nil {
+		if err := f.compare(&b, c, s.byFlags); err != nil {
 			return build.Build{}, err
 		}
 	}
@@ -78,8 +78,9 @@ func Confirm(b build.Build, payload map[string]any) (build.Build, error) {
 	return b, err
 }
 
-// compare holds the claim against the field, or fills the field in.
-func (f fact) compare(b *build.Build, c claims) error {
+// compare holds the claim against the field, or fills the field in. byFlags says that
+// the field's value is a flag's, and no variable's.
+func (f fact) compare(b *build.Build, c claims, byFlags bool) error {
 	if f.claim == "" {
 		return nil
 	}
@@ -110,7 +111,7 @@ func (f fact) compare(b *build.Build, c claims) error {
 			}
 		}
 		switch {
-		case where == "" || b.CI == "generic":
+		case where == "" || byFlags:
 			where = other
 			if where == "" {
 				where = "the environment"

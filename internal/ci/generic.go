@@ -10,6 +10,11 @@ import (
 // docs/buildtypes/generic.md.
 const GenericType = "https://pipeseal.github.io/buildtypes/generic/v1"
 
+// genericSystem is a CI that is not known, or that --ci generic says is not to be read.
+func genericSystem() system {
+	return system{name: "generic", byFlags: true, adopts: true, read: readGeneric, finish: finishGeneric}
+}
+
 // readGeneric reads nothing: on a CI that is not known, no variable means anything.
 func readGeneric(*env, *build.Build) {}
 

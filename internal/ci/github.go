@@ -9,6 +9,15 @@ import (
 // GitHubType is GitHub's own build type for a workflow, documented at its URI.
 const GitHubType = "https://actions.github.io/buildtypes/workflow/v1"
 
+// githubSystem is GitHub Actions, on github.com, ghe.com and on servers of one's own.
+func githubSystem() system {
+	return system{
+		name: "github", variable: "GITHUB_ACTIONS", value: "true", workspace: "GITHUB_WORKSPACE",
+		elsewhere: true, detached: []string{"workflow_run", "pull_request_target"},
+		facts: githubFacts(), read: readGitHub, finish: finishGitHub,
+	}
+}
+
 // githubFacts are GitHub's default variables and the claims of its tokens
 // (docs.github.com: "Variables reference", "OpenID Connect reference").
 func githubFacts() []fact {

@@ -9,6 +9,14 @@ import (
 	"github.com/pipeseal/pipeseal/internal/build"
 )
 
+// gitlabSystem is GitLab CI/CD, on gitlab.com and self-managed.
+func gitlabSystem() system {
+	return system{
+		name: "gitlab", variable: "GITLAB_CI", value: "true", workspace: "CI_PROJECT_DIR",
+		facts: gitlabFacts(), read: readGitLab, finish: finishGitLab,
+	}
+}
+
 // gitlabFacts are GitLab's predefined variables and the claims of its ID tokens
 // (docs.gitlab.com: "Predefined CI/CD variables reference", "OpenID Connect (OIDC)
 // authentication using ID tokens"). In a merge request's pipeline the token and

@@ -10,6 +10,14 @@ import (
 // JenkinsType is the build type of a Jenkins build, documented in docs/buildtypes/jenkins.md.
 const JenkinsType = "https://pipeseal.github.io/buildtypes/jenkins/v1"
 
+// jenkinsSystem is Jenkins. A scripted pipeline has none of the git plugin's variables.
+func jenkinsSystem() system {
+	return system{
+		name: "jenkins", variable: "JENKINS_URL", workspace: "WORKSPACE", adopts: true,
+		facts: jenkinsFacts(), read: readJenkins, finish: finishJenkins,
+	}
+}
+
 // jenkinsFacts are the variables of Jenkins and its git plugin, and the claims of its
 // oidc-provider plugin: sub is the job's URL and build_number is there by default, the
 // others are what an administrator may add under the variables' names.

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/pipeseal/pipeseal/internal/build"
 	"github.com/pipeseal/pipeseal/internal/fault"
@@ -19,17 +21,15 @@ const MaxDefinition = 1 << 20
 // the definition's text from it. A missing checkout is fine.
 //
 // A checkout of another repository is a material of its own: the source is what the run
-// was started for. So is another commit on workflow_run and pull_request_target, whose
-// GITHUB_SHA is the default branch's and which check out, if anything, what they were
-// triggered by. On every other event another commit is refused, for the provenance
-// would name a commit that was not built. (On pull_request, GITHUB_SHA is the merge
-// commit refs/pull/N/merge, and that is what is checked out.)
-func agree(b *build.Build, dir string, t told, facts []fact) error {
+// was started for. So is another commit on a detached trigger, such as workflow_run and
+// pull_request_target, whose GITHUB_SHA is the default branch's and which check out, if
+// anything, what they were triggered by. On every other event another commit is refused,
+// for the provenance would name a commit that was not built. (On pull_request, GITHUB_SHA
+// is the merge commit refs/pull/N/merge, and that is what is checked out.)
+func (s system) agree(b *build.Build, dir string, t told) error {
 	c := readCheckout(dir)
 	foreign := c.origin != "" && b.Source.URI != "" && !sameRepository(c.origin, b.Source.URI)
-	if b.CI == "jenkins" || b.CI == "generic" {
-		// These may leave it to the checkout to tell; and what --definition names is in
-		// the source repository.
+	if s.adopts {
 		if !foreign {
 			adopt(&b.Source.URI, c.origin)
 			adopt(&b.Source.Commit, c.commit)
@@ -44,7 +44,7 @@ func agree(b *build.Build, dir string, t told, facts []fact) error {
 	if c.commit == "" {
 		return nil
 	}
-	if foreign || c.commit != b.Source.Commit && detached(b) {
+	if foreign || c.commit != b.Source.Commit && slices.Contains(s.detached, b.Run.Trigger) {
 		m := build.Material{Name: "checkout", Digest: map[string]string{"gitCommit": c.commit}}
 		if c.origin != "" {
 			at := c.ref
@@ -57,10 +57,10 @@ func agree(b *build.Build, dir string, t told, facts []fact) error {
 		return nil
 	}
 	if c.commit != b.Source.Commit {
-		return fault.New(fault.Usage, "the workspace is checked out at %s, %s says %s", c.commit, t.name(b, sourceCommit, facts), b.Source.Commit).
+		return fault.New(fault.Usage, "the workspace is checked out at %s, %s says %s", c.commit, t.name(b, sourceCommit, s.facts), b.Source.Commit).
 			WithHint("check out the commit the run was started for, and commit nothing before sealing")
 	}
-	if b.Definition.Commit == c.commit && definedHere(b) {
+	if b.Definition.Commit == c.commit && s.definedHere(b) {
 		text, err := definitionText(dir, b.Definition.Path)
 		if err != nil {
 			return err
@@ -76,22 +76,12 @@ func adopt(field *string, value string) {
 	}
 }
 
-// detached tells whether the run was started by an event that is not about the commit
-// it builds.
-func detached(b *build.Build) bool {
-	return b.CI == "github" && (b.Run.Trigger == "workflow_run" || b.Run.Trigger == "pull_request_target")
-}
-
 // definedHere tells whether the definition is in the source repository.
-func definedHere(b *build.Build) bool {
-	if b.Definition.Path == "" {
-		return false
+func (s system) definedHere(b *build.Build) bool {
+	if b.Definition.Path == "" || !s.elsewhere {
+		return b.Definition.Path != ""
 	}
-	if b.CI != "github" {
-		return true
-	}
-	prefix := b.Source.URI + "/" + b.Definition.Path + "@"
-	return len(b.Definition.URI) > len(prefix) && b.Definition.URI[:len(prefix)] == prefix
+	return strings.HasPrefix(b.Definition.URI, b.Source.URI+"/"+b.Definition.Path+"@")
 }
 
 // definitionText is the workspace's copy of the definition, nil where there is none or
