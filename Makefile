@@ -27,7 +27,8 @@ conformance: build
 	go test ./conformance -count=1 -cases "$(abspath $(CASES))" -pipeseal "$(abspath bin/pipeseal)"
 
 clean:
-	rm -rf bin interop/bin
+	rm -rf bin interop/bin e2e/bin e2e/tools/npm/node_modules
 
 include interop/interop.mk
 include bench/bench.mk
+include e2e/e2e.mk

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/pipeseal/pipeseal/interop/script"
 )
 
 // homeVar holds this directory's path for the copy of the test that runs under the lab.
@@ -124,7 +126,7 @@ func run(t *testing.T, folder string, env ...string) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
-			e.Vars = append(e.Vars, step(os.Environ())...)
+			e.Vars = append(e.Vars, script.Step(os.Environ())...)
 			e.Vars = append(e.Vars, env...)
 			e.Vars = append(e.Vars,
 				"PATH="+tools,
@@ -137,13 +139,8 @@ func run(t *testing.T, folder string, env ...string) {
 				"ISSUER="+os.Getenv("PIPESEAL_LAB_OIDC"),
 				"IDENTITY="+os.Getenv("GITHUB_SERVER_URL")+"/"+os.Getenv("GITHUB_WORKFLOW_REF"),
 			)
-			return splitTrust(os.Getenv("PIPESEAL_TRUST"), e.WorkDir)
+			return script.SplitTrust(os.Getenv("PIPESEAL_TRUST"), e.WorkDir)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"image":   pushImage,
-			"bundle":  findBundle,
-			"capture": capture,
-			"exits":   exits,
-		},
+		Cmds: script.Commands(),
 	})
 }

@@ -1,4 +1,6 @@
-package interop
+// Package script holds what the scripts of interop and e2e share: their commands, and what
+// they hand to other people's clients. It imports nothing of pipeseal.
+package script
 
 import (
 	"bytes"
@@ -14,8 +16,18 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// step is the part of an environment that belongs to the step's CI and to the lab.
-func step(environ []string) []string {
+// Commands are the commands that scripts may use beside testscript's own.
+func Commands() map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"image":   pushImage,
+		"bundle":  findBundle,
+		"capture": capture,
+		"exits":   exits,
+	}
+}
+
+// Step is the part of an environment that belongs to the step's CI and to the lab.
+func Step(environ []string) []string {
 	var vars []string
 	for _, v := range environ {
 		for _, prefix := range []string{"CI=", "GITHUB_", "RUNNER_", "ACTIONS_", "PIPESEAL_"} {
@@ -27,9 +39,9 @@ func step(environ []string) []string {
 	return vars
 }
 
-// splitTrust writes the two halves of a ClientTrustConfig to dir as the files other
+// SplitTrust writes the two halves of a ClientTrustConfig to dir as the files other
 // clients want: roots.jsonl (a trusted root on one line) and signing-config.json.
-func splitTrust(trust, dir string) error {
+func SplitTrust(trust, dir string) error {
 	data, err := os.ReadFile(trust)
 	if err != nil {
 		return err
