@@ -18,7 +18,7 @@ var layers = [][]string{
 	{"cmd/pipeseal"},
 	{"internal/report"},
 	{"internal/seal", "internal/gate", "internal/store/oci"},
-	{"internal/sign", "internal/verify", "internal/attest", "internal/pipeinfo", "internal/trust", "internal/store", "internal/idtoken"},
+	{"internal/sign", "internal/verify", "internal/attest", "internal/pipeinfo", "internal/trust", "internal/store", "internal/idtoken", "internal/isolation"},
 	{"internal/ci", "internal/subject", "internal/key", "internal/remote"},
 	{"internal/build", "internal/fault", "internal/strictjson"},
 }
@@ -43,6 +43,7 @@ var never = map[string][]string{
 	"internal/seal":      {"internal/store/oci"},
 	"internal/gate":      {"internal/store/oci", "internal/ci", "internal/idtoken", "internal/sign", "internal/seal", "os", "os/exec"},
 	"internal/key":       {"internal/sign", "internal/idtoken"},
+	"internal/isolation": {"internal/ci", "internal/idtoken", "internal/sign", "os", "os/exec"},
 }
 
 func TestImportsPointDown(t *testing.T) {

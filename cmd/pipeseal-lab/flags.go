@@ -25,6 +25,7 @@ type settings struct {
 	slow, fail []string
 	verbose    bool
 	choice     step.Choice
+	jobs       string
 	ci         string
 	token      tokenFlags
 }
@@ -47,6 +48,7 @@ func (s *settings) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&s.choice.RunID, "run-id", "", "the run's `number`; Jenkins' build number (default: from the clock)")
 	fs.StringVar(&s.choice.Attempt, "run-attempt", "1", "the run's attempt `number`")
 	fs.StringVar(&s.choice.Job, "job", "build", "the job's `name`")
+	fs.StringVar(&s.jobs, "jobs", "", "`file` with the other jobs of the run, a JSON list as GitHub's API has it; what a job does not say is that of one on a GitHub-hosted runner")
 	fs.StringVar(&s.choice.Visibility, "visibility", "public", "the repository's `visibility`: public, private, internal")
 	s.token.bind(fs, "token-")
 }
@@ -114,6 +116,10 @@ func (s *settings) start(ctx context.Context, p process) (*started, error) {
 		}
 		out.steps[ci], o.Claims[lab.Issuer(ci)] = one, one.Claims()
 	}
+	o.Run.Repository, o.Run.ID, o.Run.Attempt = out.steps[step.GitHub].Run()
+	if o.Run.Jobs, err = out.steps[step.GitHub].Jobs(s.jobs); err != nil {
+		return nil, &exit{exitUsage, err}
+	}
 	o.Dir = s.dir
 	if o.Dir == "" {
 		if o.Dir, err = os.MkdirTemp("", "pipeseal-lab-*"); err != nil {
@@ -171,6 +177,8 @@ func (s *started) environ(ci step.CI) []string {
 	return []string{
 		"PIPESEAL_LAB_DIR=" + s.Dir(),
 		"PIPESEAL_LAB_FULCIO=" + s.URL(lab.Fulcio),
+		"PIPESEAL_LAB_GITHUB_API=" + s.URL(lab.GitHubAPI),
+		"PIPESEAL_LAB_GITHUB_TOKEN=" + s.RequestToken(),
 		"PIPESEAL_LAB_OIDC=" + s.IssuerURL(lab.Issuer(ci)),
 		"PIPESEAL_LAB_REGISTRY=" + s.Address(lab.Registry),
 		"PIPESEAL_LAB_REGISTRY_FALLBACK=" + s.Address(lab.RegistryFallback),

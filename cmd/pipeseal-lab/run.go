@@ -97,6 +97,7 @@ func (s *runSettings) environ(p process, l *started, dir string) ([]string, erro
 			}
 		}
 	}
+	places.APIURL = l.URL(lab.GitHubAPI)
 	if !s.noToken {
 		switch ci {
 		case step.GitHub:

@@ -14,6 +14,7 @@ import (
 	"github.com/pipeseal/pipeseal/internal/ci"
 	"github.com/pipeseal/pipeseal/internal/fault"
 	"github.com/pipeseal/pipeseal/internal/idtoken"
+	"github.com/pipeseal/pipeseal/internal/isolation"
 	"github.com/pipeseal/pipeseal/internal/remote"
 	"github.com/pipeseal/pipeseal/internal/report"
 	"github.com/pipeseal/pipeseal/internal/seal"
@@ -33,6 +34,7 @@ type sealOptions struct {
 	tokenFile         string
 	generic           ci.Generic
 	timeout           time.Duration
+	requireHosted     bool
 	publishNameUnsafe bool
 	insecureHTTP      bool
 	json              bool
@@ -58,6 +60,7 @@ func (o *sealOptions) settings() []setting {
 		{name: "attempt", value: &o.generic.Attempt, usage: "`number` of this attempt of the run, where the CI does not tell"},
 		{name: "run-url", value: &o.generic.RunURL, usage: "`URL` of the run, where the CI does not tell"},
 		{name: "builder-id", value: &o.generic.BuilderID, usage: "`URI` of the builder, where the CI does not tell"},
+		{name: "require-hosted", value: &o.requireHosted, usage: "refuse unless every job of the GitHub run was on a GitHub-hosted runner; reads them with GITHUB_TOKEN, which needs actions: read"},
 		timeoutSetting(&o.timeout),
 		{name: "publish-name-unsafe", value: &o.publishNameUnsafe, usage: "let the public-good instance publish the name of a source that is not known to be public"},
 		{name: "insecure-plain-http", value: &o.insecureHTTP, usage: "speak plain HTTP to registries that are not on loopback"},
@@ -166,6 +169,8 @@ func sealRun(p process, o *sealOptions, subjects []string) (seal.Options, error)
 		Images:            images,
 		Pipeinfo:          pipeinfo,
 		Close:             o.close,
+		RequireHosted:     o.requireHosted,
+		GitHub:            isolation.API{URL: p.getenv("GITHUB_API_URL"), Token: p.getenv("GITHUB_TOKEN"), Network: network},
 		PublishNameUnsafe: o.publishNameUnsafe,
 		Version:           version,
 		Network:           network,

@@ -19,6 +19,17 @@ type Producer struct {
 	// Name and Version are the program's, "pipeseal" and "1.2.3"; Step is the name of
 	// the step's record.
 	Name, Version, Step string
+	// Isolation is what was found of the run's jobs, nil where nobody looked.
+	Isolation *Isolation
+}
+
+// Isolation says where the jobs of a run ran, as their platform told before anything was
+// signed.
+type Isolation struct {
+	// RunnerEnvironment is what all of them ran on, "github-hosted".
+	RunnerEnvironment string `json:"runnerEnvironment"`
+	// Jobs are their names, each once, in order.
+	Jobs []string `json:"jobs"`
 }
 
 // predicate is SLSA provenance v1 (slsa.dev/spec/v1.2/build-provenance, "Schema").
@@ -90,11 +101,14 @@ func Provenance(b build.Build, p Producer, subjects []Subject, started, finished
 	if _, taken := internal[p.Name]; taken {
 		return nil, fmt.Errorf("write provenance: the CI's parameters already hold %q", p.Name)
 	}
-	producer := map[string]string{}
+	producer := map[string]any{}
 	for k, v := range map[string]string{"version": p.Version, "step": p.Step} {
 		if v != "" {
 			producer[k] = v
 		}
+	}
+	if p.Isolation != nil {
+		producer["isolation"] = p.Isolation
 	}
 	internal[p.Name] = producer
 

@@ -30,6 +30,9 @@ func Seal(w io.Writer, r *seal.Result) error {
 	row("identity", r.Identity.Name)
 	row("issuer", r.Identity.Issuer)
 	row("token from", r.Identity.Source)
+	if n := len(r.HostedJobs); n > 0 {
+		row("isolation", "all on GitHub-hosted runners: "+count(n, "job"))
+	}
 	row("trust", r.Trust)
 	row("log", r.Log)
 	if r.Pipeinfo != nil {

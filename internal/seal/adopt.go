@@ -135,7 +135,8 @@ func sameSubjects(got []verify.Subject, want []subject.Subject) error {
 }
 
 // sameClaims compares a predicate with the one that this try would sign: all but the times,
-// the key, the program's version and the record's head, which may differ from try to try.
+// the key, the program's version, the record's head and which jobs the run had by then, which
+// may differ from try to try.
 func (r *run) sameClaims(p *plan, predicate json.RawMessage) error {
 	statement, err := r.statement(p)
 	if err != nil {
@@ -172,6 +173,7 @@ func claimsOf(predicate json.RawMessage) (map[string]any, error) {
 		{"runDetails", "metadata", "startedOn"},
 		{"runDetails", "metadata", "finishedOn"},
 		{"buildDefinition", "internalParameters", "pipeseal", "version"},
+		{"buildDefinition", "internalParameters", "pipeseal", "isolation", "jobs"},
 		// of pipeinfo
 		{"startedOn"}, {"finishedOn"}, {"key"}, {"pipeseal"}, {"head"},
 	} {

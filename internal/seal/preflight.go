@@ -26,6 +26,9 @@ func (r *run) preflight(ctx context.Context) (err error) {
 	if err := r.loadTrust(ctx); err != nil {
 		return err
 	}
+	if err := r.checkIsolation(ctx); err != nil {
+		return err
+	}
 	kinds := r.Attest
 	if len(kinds) == 0 {
 		kinds = Kinds()

@@ -26,6 +26,9 @@ type Result struct {
 	TrustFile string `json:"trustFile,omitempty"`
 	// Log says what was done about the transparency log.
 	Log string `json:"log"`
+	// HostedJobs are the names of the run's jobs where they were checked to have been on
+	// GitHub-hosted runners, each once, in order.
+	HostedJobs []string `json:"hostedJobs,omitempty"`
 	// Subjects are what was sealed, in order of name.
 	Subjects []subject.Subject `json:"subjects"`
 	// Attestations are what was signed, one a bundle.

@@ -9,10 +9,12 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pipeseal/pipeseal/internal/attest"
 	"github.com/pipeseal/pipeseal/internal/build"
 	"github.com/pipeseal/pipeseal/internal/ci"
 	"github.com/pipeseal/pipeseal/internal/fault"
 	"github.com/pipeseal/pipeseal/internal/idtoken"
+	"github.com/pipeseal/pipeseal/internal/isolation"
 	"github.com/pipeseal/pipeseal/internal/pipeinfo"
 	"github.com/pipeseal/pipeseal/internal/remote"
 	"github.com/pipeseal/pipeseal/internal/sign"
@@ -47,6 +49,10 @@ type Options struct {
 	Pipeinfo string
 	// Close also closes the run's pipeinfo.
 	Close bool
+	// RequireHosted refuses unless every job of the run was on a GitHub-hosted runner, as
+	// GitHub tells.
+	RequireHosted bool
+	GitHub        isolation.API
 	// PublishNameUnsafe lets the public-good instance learn, and publish for ever, the names
 	// of a source that is not known to be public.
 	PublishNameUnsafe bool
@@ -87,19 +93,20 @@ type run struct {
 	res     *Result
 	started time.Time
 
-	build    build.Build
-	token    idtoken.Token
-	subjects []subject.Subject
-	instance *trust.Instance
-	services Chosen
-	verifier *verify.Verifier
-	out      *outDir
-	note     journalNote
-	resumed  bool
-	record   *pipeinfo.Record
-	key      *sign.Keyless
-	witness  *sign.Witness
-	plans    []*plan
+	build     build.Build
+	isolation *attest.Isolation
+	token     idtoken.Token
+	subjects  []subject.Subject
+	instance  *trust.Instance
+	services  Chosen
+	verifier  *verify.Verifier
+	out       *outDir
+	note      journalNote
+	resumed   bool
+	record    *pipeinfo.Record
+	key       *sign.Keyless
+	witness   *sign.Witness
+	plans     []*plan
 }
 
 // Run does what o says. The result is never nil: on an error too it says what was signed,

@@ -46,7 +46,7 @@ func (r *run) statement(p *plan) ([]byte, error) {
 	case KindSignature:
 		return attest.Signature(p.attested()[0].Digest)
 	case KindProvenance:
-		producer := attest.Producer{Name: "pipeseal", Version: r.Version, Step: r.build.Run.Step}
+		producer := attest.Producer{Name: "pipeseal", Version: r.Version, Step: r.build.Run.Step, Isolation: r.isolation}
 		return attest.Provenance(r.build, producer, p.attested(), r.build.Run.Started, r.started)
 	}
 	step, err := r.describe()

@@ -42,6 +42,8 @@ type Options struct {
 	Claims map[Issuer]map[string]any
 	// Token changes every token.
 	Token Token
+	// Run is what GitHub's API tells about.
+	Run Run
 }
 
 // Lab is a running lab.
@@ -118,6 +120,7 @@ func Start(ctx context.Context, o Options) (_ *Lab, err error) {
 		l.registries = append(l.registries, r)
 		l.serve(s, o.Rules, r)
 	}
+	l.serve(GitHubAPI, o.Rules, newGitHubAPI(o.Run, l.issuer.bearer))
 	fulcio, err := newFulcio(life, k, l.issuer, l.URL(CT))
 	if err != nil {
 		return nil, err
@@ -243,7 +246,7 @@ func (l *Lab) TokenURL(as Issuer) string { return l.URL(OIDC) + "/token?issuer="
 // "id-token: write": a token is had with "&audience=" and the bearer token.
 func (l *Lab) RequestURL() string { return l.IssuerURL(GitHub) + "/token?api-version=2.0" }
 
-// RequestToken is the bearer token RequestURL asks for.
+// RequestToken is the bearer token RequestURL asks for, and GitHub's API.
 func (l *Lab) RequestToken() string { return l.issuer.bearer }
 
 // Mint is a token of the issuer for Fulcio, as it would be handed to a job.

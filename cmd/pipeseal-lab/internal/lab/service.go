@@ -17,11 +17,12 @@ const (
 	TSA              Service = "tsa"
 	Registry         Service = "registry"
 	RegistryFallback Service = "registry-fallback"
+	GitHubAPI        Service = "github-api"
 )
 
 // Services are all of them, in the order they are started and listed.
 func Services() []Service {
-	return []Service{OIDC, Fulcio, CT, Rekor, TSA, Registry, RegistryFallback}
+	return []Service{OIDC, Fulcio, CT, Rekor, TSA, Registry, RegistryFallback, GitHubAPI}
 }
 
 // Names are the services' names, as --slow and --fail take them.

@@ -51,6 +51,8 @@ type Places struct {
 	// RequestURL and RequestToken are GitHub's token endpoint and its bearer token;
 	// Token is a token for the CIs that hand one over, and TokenFile one in a file.
 	RequestURL, RequestToken, Token, TokenFile string
+	// APIURL is GitHub's API; "" is GitHub's own.
+	APIURL string
 	// Dir is a directory for the step's files, which must exist.
 	Dir string
 	// Summary and Output replace GitHub's files of these names in Dir.
