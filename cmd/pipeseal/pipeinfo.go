@@ -216,10 +216,7 @@ func runPipeinfoVerify(ctx context.Context, p process, o *pipeinfoVerifyOptions,
 
 // closeOptions are the settings of "pipeinfo close": those of "seal" that are about the run
 // and its signature.
-type closeOptions struct {
-	*sealOptions
-	status string
-}
+type closeOptions struct{ *sealOptions }
 
 func defaultCloseOptions() *closeOptions {
 	return &closeOptions{sealOptions: defaultSealOptions()}
@@ -229,14 +226,13 @@ func (o *closeOptions) settings() []setting {
 	s := repositorySettings(&o.pipeinfo, &o.out)
 	for _, one := range o.sealOptions.settings() {
 		switch one.name {
-		case "attest", "publish", "close", "insecure-plain-http":
+		case "attest", "publish", "close", "status", "insecure-plain-http":
 		case "pipeinfo", "out":
 		default:
 			s = append(s, one)
 		}
 	}
-	statuses := []string{"", string(pipeinfo.Success), string(pipeinfo.Cancelled), string(pipeinfo.Failure)}
-	return append(s, setting{name: "status", value: &o.status, usage: "the run's status as the CI tells it; by default the worst of its steps'", choices: statuses})
+	return append(s, setting{name: "status", value: &o.status, usage: "the run's status as the CI tells it; by default the worst of its steps'", choices: statuses()})
 }
 
 func pipeinfoCloseCommand(p process) *cobra.Command {
@@ -262,13 +258,25 @@ signs info.json, with the identity of the step that it runs in. A run is closed 
 			if options.Pipeinfo == "" {
 				return noRepository()
 			}
-			result, err := seal.Close(ctx, options, pipeinfo.Status(o.status))
+			var status pipeinfo.Status
+			if o.status != "" {
+				status = statusOf(o.status)
+			}
+			result, err := seal.Close(ctx, options, status)
 			if err != nil {
 				return err
 			}
-			return report.Closed(p.stdout, result, o.json)
+			return reportClosed(p, o, result)
 		},
 	}
 	bind(cmd, settings)
 	return cmd
+}
+
+// reportClosed writes the result wherever it is looked for.
+func reportClosed(p process, o *closeOptions, r *seal.Result) error {
+	if r.Status == seal.StatusSkipped {
+		return reportSeal(p, o.sealOptions, r)
+	}
+	return report.Closed(p.stdout, r, o.json)
 }

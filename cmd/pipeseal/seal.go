@@ -15,6 +15,7 @@ import (
 	"github.com/pipeseal/pipeseal/internal/fault"
 	"github.com/pipeseal/pipeseal/internal/idtoken"
 	"github.com/pipeseal/pipeseal/internal/isolation"
+	"github.com/pipeseal/pipeseal/internal/pipeinfo"
 	"github.com/pipeseal/pipeseal/internal/remote"
 	"github.com/pipeseal/pipeseal/internal/report"
 	"github.com/pipeseal/pipeseal/internal/seal"
@@ -29,6 +30,8 @@ type sealOptions struct {
 	publish           string
 	pipeinfo          string
 	close             bool
+	status            string
+	onMissingToken    string
 	ci                string
 	step              string
 	tokenFile         string
@@ -48,6 +51,8 @@ func (o *sealOptions) settings() []setting {
 		{name: "publish", value: &o.publish, usage: "where the bundles of an image go beside --out", choices: []string{"registry", "off"}},
 		{name: "pipeinfo", value: &o.pipeinfo, usage: "pipeinfo repository, `dir:PATH|off`; pipeinfo/ under --out by default"},
 		{name: "close", value: &o.close, usage: "close the run's pipeinfo after this step"},
+		{name: "status", value: &o.status, usage: "how the build ended, as the CI tells it; empty is success. Of another one nothing is signed but its record in pipeinfo", choices: statuses()},
+		{name: "on-missing-token", value: &o.onMissingToken, usage: "what to do where the CI gives no identity token at all, as in a pull request from a fork", choices: []string{"fail", "skip"}},
 		{name: "ci", value: &o.ci, usage: "which CI this is; detected by default", choices: append([]string{""}, ci.Names()...)},
 		{name: "step", value: &o.step, usage: "`name` of this step's record, unique in the run; by default the job's name"},
 		{name: "token-file", value: &o.tokenFile, usage: "`file` that holds the identity token"},
@@ -73,7 +78,7 @@ func outSetting(v *string) setting {
 }
 
 func defaultSealOptions() *sealOptions {
-	return &sealOptions{log: "auto", out: seal.DefaultOut, publish: "registry", timeout: 10 * time.Minute}
+	return &sealOptions{log: "auto", out: seal.DefaultOut, publish: "registry", onMissingToken: "fail", timeout: 10 * time.Minute}
 }
 
 func sealCommand(p process) *cobra.Command {
@@ -93,14 +98,15 @@ Every flag but the unsafe ones may be given as an environment variable: --token-
 PIPESEAL_TOKEN_FILE, and SUBJECT… is PIPESEAL_SUBJECTS, one a line.`,
 		Example: `  pipeseal seal registry.example.com/acme/app@sha256:…
   pipeseal seal 'dist/*' --trust trust.json
-  pipeseal seal checksums:SHA256SUMS --attest provenance`,
+  pipeseal seal checksums:SHA256SUMS --attest provenance
+  pipeseal seal --status failure`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, err := settle(cmd.Flags(), settings, p.getenv); err != nil {
 				return err
 			}
 			subjects := subjectsOf(args, p.getenv)
-			if len(subjects) == 0 {
+			if len(subjects) == 0 && statusOf(o.status) == pipeinfo.Success {
 				return fault.New(fault.Usage, "nothing to seal").WithHint("name an image, a file or a glob; see pipeseal seal --help")
 			}
 			ctx, cancel := withTimeout(cmd.Context(), o.timeout)
@@ -128,6 +134,9 @@ func runSeal(ctx context.Context, p process, o *sealOptions, subjects []string) 
 func reportSeal(p process, o *sealOptions, r *seal.Result) error {
 	err := appendTo(p.getenv("GITHUB_OUTPUT"), func(w io.Writer) error { return report.WriteOutputs(w, report.SealOutputs(r)) })
 	err = errors.Join(err, appendTo(p.getenv("GITHUB_STEP_SUMMARY"), func(w io.Writer) error { return report.SealSummary(w, r) }))
+	if r.Status == seal.StatusSkipped {
+		err = errors.Join(err, report.Notice(p.stderr, r.Build.CI == "github", "nothing was sealed: "+r.Reason))
+	}
 	if o.json {
 		return errors.Join(err, report.JSON(p.stdout, r))
 	}
@@ -152,7 +161,7 @@ func appendTo(path string, write func(io.Writer) error) error {
 // sealRun is the run that the settings describe.
 func sealRun(p process, o *sealOptions, subjects []string) (seal.Options, error) {
 	network := newNetwork(p)
-	pipeinfo, err := pipeinfoDir(o.pipeinfo, o.out)
+	repository, err := pipeinfoDir(o.pipeinfo, o.out)
 	if err != nil {
 		return seal.Options{}, err
 	}
@@ -167,10 +176,12 @@ func sealRun(p process, o *sealOptions, subjects []string) (seal.Options, error)
 		Attest:            o.attest,
 		Out:               o.out,
 		Images:            images,
-		Pipeinfo:          pipeinfo,
+		Pipeinfo:          repository,
 		Close:             o.close,
 		RequireHosted:     o.requireHosted,
 		GitHub:            isolation.API{URL: p.getenv("GITHUB_API_URL"), Token: p.getenv("GITHUB_TOKEN"), Network: network},
+		Outcome:           statusOf(o.status),
+		SkipWithoutToken:  o.onMissingToken == "skip",
 		PublishNameUnsafe: o.publishNameUnsafe,
 		Version:           version,
 		Network:           network,
@@ -179,6 +190,23 @@ func sealRun(p process, o *sealOptions, subjects []string) (seal.Options, error)
 		options.Registry = images
 	}
 	return options, nil
+}
+
+// statuses are the values of --status: GitHub's job.status, and GitLab's CI_JOB_STATUS, which
+// spells two of them in its own way.
+func statuses() []string {
+	return []string{"", "success", "failure", "failed", "cancelled", "canceled"}
+}
+
+// statusOf is what a value of --status means; "" is success.
+func statusOf(text string) pipeinfo.Status {
+	switch text {
+	case "failure", "failed":
+		return pipeinfo.Failure
+	case "cancelled", "canceled":
+		return pipeinfo.Cancelled
+	}
+	return pipeinfo.Success
 }
 
 // pipeinfoDir is the directory that --pipeinfo names, "" for none.

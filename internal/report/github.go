@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pipeseal/pipeseal/internal/fault"
+	"github.com/pipeseal/pipeseal/internal/remote"
 )
 
 // Output is one step output.
@@ -33,6 +34,18 @@ func writeOutputs(w io.Writer, outputs []Output, newDelimiter func() string) err
 		fmt.Fprintf(&b, "%s<<%s\n%s\n%s\n", o.Name, delimiter, o.Value, delimiter)
 	}
 	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// Notice writes one line that says why a step did nothing. On GitHub it is a workflow command,
+// which puts it on the run's page (docs.github.com, "Workflow commands for GitHub Actions").
+func Notice(w io.Writer, onGitHub bool, message string) error {
+	message = remote.Printable(message)
+	line := "notice: " + message
+	if onGitHub {
+		line = "::notice title=pipeseal::" + strings.ReplaceAll(message, "%", "%25")
+	}
+	_, err := fmt.Fprintln(w, line)
 	return err
 }
 

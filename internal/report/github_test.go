@@ -36,3 +36,19 @@ func TestWriteOutputsRefusesItsDelimiter(t *testing.T) {
 		t.Errorf("error %v, wrote %q", err, b.String())
 	}
 }
+
+// TestNotice: nothing of a message ends a workflow command early or begins another.
+func TestNotice(t *testing.T) {
+	for _, tc := range []struct {
+		onGitHub bool
+		want     string
+	}{
+		{true, "::notice title=pipeseal::100%25 of a : :error b��\n"},
+		{false, "notice: 100% of a : :error b��\n"},
+	} {
+		var b strings.Builder
+		if err := Notice(&b, tc.onGitHub, "100% of a\n::error b\r\x1b"); err != nil || b.String() != tc.want {
+			t.Errorf("%q, %v, want %q", b.String(), err, tc.want)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/pipeseal/pipeseal/internal/pipeinfo"
 	"github.com/pipeseal/pipeseal/internal/remote"
 	"github.com/pipeseal/pipeseal/internal/seal"
 )
@@ -18,6 +19,9 @@ import (
 func Seal(w io.Writer, r *seal.Result) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", headline(r))
+	for _, l := range r.LeftOut {
+		fmt.Fprintf(&b, "left out: %s\n", remote.Printable(l))
+	}
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	row := func(name, value string) {
 		if value != "" {
@@ -70,12 +74,23 @@ func headline(r *seal.Result) string {
 		}
 	}
 	switch r.Status {
+	case seal.StatusSkipped:
+		return "skipped, nothing was done: " + remote.Printable(r.Reason)
+	case seal.StatusRecorded:
+		return "recorded the build's " + outcomeText(r.Outcome) + "; nothing was signed about what it left"
 	case seal.StatusSealed:
 		return fmt.Sprintf("sealed %s with %s", count(len(r.Subjects), "subject"), count(signed, "attestation"))
 	case seal.StatusIncomplete:
 		return fmt.Sprintf("incomplete: %d of %s finished", signed, count(len(r.Attestations), "attestation"))
 	}
 	return "failed: nothing was signed"
+}
+
+func outcomeText(outcome string) string {
+	if outcome == string(pipeinfo.Cancelled) {
+		return "cancellation"
+	}
+	return outcome
 }
 
 func count(n int, noun string) string {
@@ -159,6 +174,7 @@ func SealOutputs(r *seal.Result) []Output {
 	}
 	outputs := []Output{
 		{"status", r.Status},
+		{"reason", r.Reason},
 		{"bundles", strings.Join(bundles, "\n")},
 		{"digests", strings.Join(digests, "\n")},
 		{"locations", strings.Join(locations, "\n")},

@@ -45,6 +45,13 @@ func SealSummary(w io.Writer, r *seal.Result) error {
 			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", code(subjectsText(a)), kindText(a), indices(a), code(a.Bundle), code(strings.Join(a.Locations, " ")))
 		}
 	}
+	for i, l := range r.LeftOut {
+		if i == maxRows {
+			fmt.Fprintf(&b, "\nLeft out: %d more\n", len(r.LeftOut)-maxRows)
+			break
+		}
+		fmt.Fprintf(&b, "\nLeft out: %s\n", text(l))
+	}
 	if r.Error != "" {
 		fmt.Fprintf(&b, "\n**Error:** %s\n", text(r.Error))
 		if r.Hint != "" {
@@ -72,7 +79,7 @@ func SealSummary(w io.Writer, r *seal.Result) error {
 
 // commands are shell lines that verify the first image and the first file with pipeseal, cosign and gh.
 func commands(r *seal.Result) []string {
-	if r.Status == seal.StatusFailed || r.Identity.Name == "" {
+	if r.Status != seal.StatusSealed && r.Status != seal.StatusIncomplete || r.Identity.Name == "" {
 		return nil
 	}
 	var out []string

@@ -2,6 +2,7 @@ package seal
 
 import (
 	"context"
+	"errors"
 
 	"github.com/pipeseal/pipeseal/internal/ci"
 	"github.com/pipeseal/pipeseal/internal/idtoken"
@@ -15,7 +16,13 @@ func (r *run) context(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.token, err = r.askToken(ctx); err != nil {
+	r.token, err = r.askToken(ctx)
+	if r.SkipWithoutToken && errors.Is(err, idtoken.ErrNone) {
+		r.res.Status, r.res.Reason = StatusSkipped, err.Error()
+		r.res.Build = contextOf(b)
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	if r.build, err = ci.Confirm(b, r.token.Claims); err != nil {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/pipeseal/pipeseal/internal/attest"
 	"github.com/pipeseal/pipeseal/internal/build"
+	"github.com/pipeseal/pipeseal/internal/pipeinfo"
 	"github.com/pipeseal/pipeseal/internal/sign"
 	"github.com/pipeseal/pipeseal/internal/subject"
 )
@@ -100,8 +101,9 @@ func TestNote(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	try := func(subjects ...subject.Subject) *run {
-		r := &run{out: out, build: build.Build{Run: build.Run{InvocationURI: "https://example.com/1", Attempt: "1", Step: "build"}}}
+	tryWith := func(outcome pipeinfo.Status, subjects ...subject.Subject) *run {
+		r := newRun(Options{Outcome: outcome})
+		r.out, r.build = out, build.Build{Run: build.Run{InvocationURI: "https://example.com/1", Attempt: "1", Step: "build"}}
 		if r.plans, err = plans(r.build, "instance", subjects, Kinds()); err != nil {
 			t.Fatal(err)
 		}
@@ -110,6 +112,7 @@ func TestNote(t *testing.T) {
 		}
 		return r
 	}
+	try := func(subjects ...subject.Subject) *run { return tryWith(pipeinfo.Success, subjects...) }
 	first := try(file("app", "a"))
 	if first.resumed {
 		t.Error("nothing was there to resume")
@@ -123,6 +126,18 @@ func TestNote(t *testing.T) {
 	}
 	if other := try(file("app", "b")); other.resumed || other.note.Claim != "" {
 		t.Errorf("resumed by another call: %+v", other.note)
+	}
+	// What became of the build is told about the same step, and does not make it another.
+	told := tryWith(pipeinfo.Failure)
+	if !told.resumed || told.note.Claim != "claim" || told.note.Plans != first.note.Plans {
+		t.Errorf("a failure does not resume: %+v", told.note)
+	}
+	told.note.Plans = ""
+	if err := told.keepNote(); err != nil {
+		t.Fatal(err)
+	}
+	if mended := try(file("app", "b")); !mended.resumed || mended.note.Claim != "claim" || mended.note.Plans == "" {
+		t.Errorf("a failure is not resumed: %+v", mended.note)
 	}
 }
 

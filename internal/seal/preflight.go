@@ -95,6 +95,9 @@ func (r *run) chooseServices() (err error) {
 // step of that name, and a run that another head describes.
 func (r *run) beginRecord(ctx context.Context) error {
 	if r.Pipeinfo == "" {
+		if r.Outcome != pipeinfo.Success {
+			return fault.New(fault.Usage, "--status %s records a build in pipeinfo, and pipeinfo is off", r.Outcome).WithHint("leave out --pipeinfo off, or this step")
+		}
 		if r.Close {
 			return fault.New(fault.Usage, "--close closes a run's pipeinfo, and pipeinfo is off").WithHint("leave out --close or --pipeinfo off")
 		}

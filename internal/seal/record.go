@@ -15,7 +15,7 @@ func (r *run) describe() (pipeinfo.Step, error) {
 	if err != nil {
 		return pipeinfo.Step{}, err
 	}
-	d.Status = pipeinfo.Success
+	d.Status = r.Outcome
 	d.StartedOn, d.FinishedOn = r.started, r.Now()
 	d.Pipeseal = r.Version
 	d.Key = pipeinfo.Digest{SHA256: r.res.Identity.Fingerprint}
@@ -174,16 +174,10 @@ func PipeinfoCheck(ctx context.Context, v *verify.Verifier, expect verify.Expect
 // run's as the CI tells it, or "" to take the worst of its steps'.
 func Close(ctx context.Context, o Options, status pipeinfo.Status) (*Result, error) {
 	r := newRun(o)
-	for _, stage := range []func(context.Context) error{
+	return r.end(r.through(ctx, StatusSealed, []stage{
 		r.context,
 		r.loadTrust,
 		func(context.Context) error { return r.makeKey() },
 		func(ctx context.Context) error { return r.closeRun(ctx, status) },
-	} {
-		if err := stage(ctx); err != nil {
-			return r.res, err
-		}
-	}
-	r.res.Status = StatusSealed
-	return r.res, nil
+	}))
 }

@@ -10,9 +10,14 @@ import (
 // Result is what a run did and what is left, on success and on failure alike. Its JSON
 // form is what --json prints.
 type Result struct {
-	// Status is "sealed", "incomplete" (something was signed or published and something is
-	// left) or "failed".
+	// Status is "sealed", "recorded" (the build did not succeed, and nothing but that was
+	// recorded), "skipped" (there is no identity token, and that was to be no failure),
+	// "incomplete" (something was signed or published and something is left) or "failed".
 	Status string `json:"status"`
+	// Reason is why it was skipped.
+	Reason string `json:"reason,omitempty"`
+	// Outcome is how the build ended where it did not succeed: "failure" or "cancelled".
+	Outcome string `json:"outcome,omitempty"`
 	// Error is why the run did not end well, Hint what to change; both "" where it did.
 	Error string `json:"error,omitempty"`
 	Hint  string `json:"hint,omitempty"`
@@ -31,6 +36,9 @@ type Result struct {
 	HostedJobs []string `json:"hostedJobs,omitempty"`
 	// Subjects are what was sealed, in order of name.
 	Subjects []subject.Subject `json:"subjects"`
+	// LeftOut are the arguments of a build that did not succeed that lead to nothing, and why,
+	// a line each.
+	LeftOut []string `json:"leftOut,omitempty"`
 	// Attestations are what was signed, one a bundle.
 	Attestations []*Attestation `json:"attestations"`
 	// Pipeinfo is where the run's metadata went, or nil where it is off.

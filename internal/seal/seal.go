@@ -53,6 +53,12 @@ type Options struct {
 	// GitHub tells.
 	RequireHosted bool
 	GitHub        isolation.API
+	// Outcome is how the build in this step ended; "" means pipeinfo.Success. Of one that
+	// did not succeed nothing is signed or published but its record in pipeinfo.
+	Outcome pipeinfo.Status
+	// SkipWithoutToken makes a run without a source of identity tokens end well, with
+	// nothing done.
+	SkipWithoutToken bool
 	// PublishNameUnsafe lets the public-good instance learn, and publish for ever, the names
 	// of a source that is not known to be public.
 	PublishNameUnsafe bool
@@ -83,6 +89,8 @@ const (
 // The states of a Result.
 const (
 	StatusSealed     = "sealed"
+	StatusRecorded   = "recorded"
+	StatusSkipped    = "skipped"
 	StatusIncomplete = "incomplete"
 	StatusFailed     = "failed"
 )
@@ -115,8 +123,10 @@ type run struct {
 func Run(ctx context.Context, o Options) (*Result, error) {
 	r := newRun(o)
 	defer r.release()
-
-	for _, stage := range []func(context.Context) error{
+	if r.Outcome != pipeinfo.Success {
+		return r.end(r.through(ctx, StatusRecorded, r.recording()))
+	}
+	return r.end(r.through(ctx, StatusSealed, []stage{
 		r.context,   // environment, checkout and token → build
 		r.resolve,   // arguments → digests
 		r.preflight, // everything that can be refused before a certificate is asked for
@@ -124,15 +134,34 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		r.sign,      // statements → bundles, on disk and verified
 		r.publish,   // bundles → registries, read back
 		r.keepRun,   // what was done → pipeinfo
-	} {
-		if err := stage(ctx); err != nil {
-			err = r.fail(err)
-			r.res.Error, r.res.Hint = err.Error(), fault.HintOf(err)
-			return r.res, err
+	}))
+}
+
+// stage is one part of a run.
+type stage func(context.Context) error
+
+// through runs the stages in order, until one fails or finds that nothing is to be done.
+// Where all were run, the result has the status.
+func (r *run) through(ctx context.Context, status string, stages []stage) error {
+	for _, do := range stages {
+		if err := do(ctx); err != nil {
+			return err
+		}
+		if r.res.Status == StatusSkipped {
+			return nil
 		}
 	}
-	r.res.Status = StatusSealed
-	return r.res, nil
+	r.res.Status = status
+	return nil
+}
+
+// end is the result, with the error in it where there is one.
+func (r *run) end(err error) (*Result, error) {
+	if err != nil {
+		err = r.fail(err)
+		r.res.Error, r.res.Hint = err.Error(), fault.HintOf(err)
+	}
+	return r.res, err
 }
 
 func newRun(o Options) *run {
@@ -141,6 +170,9 @@ func newRun(o Options) *run {
 	}
 	if o.Out == "" {
 		o.Out = DefaultOut
+	}
+	if o.Outcome == "" {
+		o.Outcome = pipeinfo.Success
 	}
 	if o.Progress == nil {
 		o.Progress = func(string, int64, int64) {}
