@@ -38,8 +38,8 @@ type Source struct {
 	Commit string
 	// Ref is the full ref, "refs/heads/main", or "" where the CI tells none.
 	Ref string
-	// ID and OwnerID are the forge's numeric ids of repository and owner, which
-	// survive a rename and tell a reused name apart.
+	// ID and OwnerID are the forge's own ids of repository and owner, most a number,
+	// some a UUID, which survive a rename and tell a reused name apart.
 	ID, OwnerID string
 	// OwnerURI is the owner's web URI, "https://github.com/acme".
 	OwnerURI string
@@ -96,7 +96,8 @@ type Run struct {
 type Runner struct {
 	// Name is the runner's own name; OS and Arch are as the CI spells them.
 	Name, OS, Arch string
-	// Environment is "github-hosted", "gitlab-hosted", "self-hosted" or "" when not known.
+	// Environment is "github-hosted", "gitlab-hosted", "buildkite-hosted", "self-hosted",
+	// "ssh-rerun" (CircleCI: someone could log in), or "" when not known.
 	Environment string
 }
 

@@ -16,7 +16,9 @@ import (
 func TestAllowList(t *testing.T) {
 	// What is read only where another variable says so.
 	branches := map[string][]string{
-		"jenkins": {"CHANGE_ID=12"},
+		"bitbucket": {"BITBUCKET_PR_ID=12"},
+		"buildkite": {"BUILDKITE_PULL_REQUEST=12", "BUILDKITE_STEP_KEY="},
+		"azure":     {"SYSTEM_JOBNAME=__default"},
 	}
 	for _, s := range systems() {
 		if s.byFlags {

@@ -45,11 +45,11 @@ type system struct {
 	byFlags bool
 	// workspace is the variable that names the workspace.
 	workspace string
-	// adopts says that the CI may leave it to the checkout to tell source, commit and
-	// ref, and that what --definition names is in the source repository.
+	// adopts says that the CI may leave it to the checkout to tell source, commit and ref.
 	adopts bool
 	// elsewhere says that the definition may stand in another repository; its URI
-	// tells which. Without it, a definition's path is one in the source repository.
+	// tells which. Without it, a definition's path, which --definition may tell, is one
+	// in the source repository.
 	elsewhere bool
 	// detached are the triggers that are not about the commit they build: the commit
 	// is the default branch's, and another may be checked out.
@@ -69,8 +69,14 @@ type system struct {
 func systems() []system {
 	return []system{
 		githubSystem(),
+		forgejoSystem(),
+		giteaSystem(),
 		gitlabSystem(),
 		jenkinsSystem(),
+		buildkiteSystem(),
+		circleSystem(),
+		azureSystem(),
+		bitbucketSystem(),
 		genericSystem(),
 	}
 }

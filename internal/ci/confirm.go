@@ -30,6 +30,26 @@ func (c claims) text(name string) (string, error) {
 	return "", errors.New("is neither a string nor a number")
 }
 
+// path is text with the values of claims in it: the odd parts are claims' names. It is ""
+// where one of them is absent.
+func (c claims) path(parts ...string) (string, error) {
+	var b strings.Builder
+	for i, part := range parts {
+		if i%2 == 1 {
+			v, err := c.text(part)
+			if v == "" || err != nil {
+				return "", err
+			}
+			part = v
+		}
+		b.WriteString(part)
+	}
+	return b.String(), nil
+}
+
+// defaultStep is the name of a step in a job that has none.
+const defaultStep = "build"
+
 // Confirm compares what Detect found with the claims of the step's identity token, adds
 // what only the token knows, and completes the Build: type, parameters, defaults. With
 // nil claims, where no token is used, it only completes. The caller need not have
@@ -55,7 +75,7 @@ func Confirm(b build.Build, payload map[string]any) (build.Build, error) {
 	facts := s.facts
 	if s.byFlags {
 		var err error
-		if facts, err = issuedBy(&b, c); err != nil {
+		if facts, err = ofIssuer(&b, c); err != nil {
 			return build.Build{}, unusable("the token's claim iss", err)
 		}
 	}
@@ -71,7 +91,7 @@ func Confirm(b build.Build, payload map[string]any) (build.Build, error) {
 		b.Run.Step = b.Run.Job
 	}
 	if b.Run.Step == "" {
-		b.Run.Step = "build"
+		b.Run.Step = defaultStep
 	}
 	s.finish(&b)
 	err := whole(&b)

@@ -26,6 +26,7 @@ type form func(string) (string, error)
 var (
 	hexCommit = regexp.MustCompile(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
 	allDigits = regexp.MustCompile(`^[0-9]{1,20}$`)
+	uuids     = regexp.MustCompile(`^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 	slugs     = regexp.MustCompile(`^[A-Za-z0-9_.~-]+(?:/[A-Za-z0-9_.~-]+)*$`)
 )
 
@@ -59,6 +60,14 @@ func of(ok func(string) bool, what string) form {
 // number is a decimal id, kept as text: no arithmetic, no rounding.
 func number(s string) (string, error) {
 	return of(allDigits.MatchString, "a number")(s)
+}
+
+// uuid is a UUID (RFC 9562) in lower case, without the braces that Bitbucket puts around.
+func uuid(s string) (string, error) {
+	if bare, ok := strings.CutPrefix(s, "{"); ok {
+		s = strings.TrimSuffix(bare, "}")
+	}
+	return of(uuids.MatchString, "a UUID")(strings.ToLower(s))
 }
 
 // commit is a full commit id, SHA-1 or SHA-256, in lower-case hex.

@@ -35,58 +35,56 @@ func finishGeneric(b *build.Build) {
 	}
 }
 
-// issuer is a token issuer that is known to speak of builds, as the public-good
-// Fulcio's configuration lists them.
+// issuer is a kind of token issuer that is known to speak of builds.
 type issuer struct {
-	url    string
-	server string
+	// server is the base URL of the CI whose issuer it is, "" where it is another one's.
+	server func(iss string) string
 	facts  []fact
 }
 
 func issuers() []issuer {
 	return []issuer{
-		{"https://token.actions.githubusercontent.com", "https://github.com", githubFacts()},
-		{"https://gitlab.com", "https://gitlab.com", gitlabFacts()},
-		{"https://agent.buildkite.com", "https://buildkite.com", buildkiteFacts()},
+		{githubServer, githubFacts()},
+		{gitlabServer, gitlabFacts()},
+		{atServer(buildkiteServer, "https://agent.buildkite.com"), buildkiteFacts()},
+		{atServer(circleServer, "https://oidc.circleci.com"), circleFacts()},
 	}
 }
 
-// issuedBy are the facts in the token of a known issuer; of an unknown one, none.
-func issuedBy(b *build.Build, c claims) ([]fact, error) {
+// atServer tells the server of one issuer, and of those below it: an organization's.
+func atServer(server, url string) func(string) string {
+	return func(iss string) string {
+		if iss != url && !strings.HasPrefix(iss, url+"/") {
+			return ""
+		}
+		return server
+	}
+}
+
+// issuedBy is the server that the claim iss names, for a fact.
+func issuedBy(server func(string) string) func(claims) (string, error) {
+	return func(c claims) (string, error) {
+		iss, err := c.text("iss")
+		if err != nil {
+			return "", err
+		}
+		return server(iss), nil
+	}
+}
+
+// ofIssuer are the facts in the token of a known issuer; of an unknown one, none.
+func ofIssuer(b *build.Build, c claims) ([]fact, error) {
 	iss, err := c.text("iss")
 	if err != nil {
 		return nil, err
 	}
 	for _, i := range issuers() {
-		// GitHub gives an enterprise an issuer of its own, below its common one.
-		if iss == i.url || i.server == "https://github.com" && strings.HasPrefix(iss, i.url+"/") {
+		if server := i.server(iss); server != "" {
 			if b.Server == "" {
-				b.Server = i.server
+				b.Server = server
 			}
 			return i.facts, nil
 		}
 	}
 	return nil, nil
-}
-
-// buildkiteFacts are the claims of Buildkite's tokens that Fulcio certifies.
-func buildkiteFacts() []fact {
-	return []fact{
-		{claim: "build_commit", form: commit, field: sourceCommit},
-		{claim: "build_source", form: text, field: trigger},
-		{claim: "runner_environment", form: text, field: runnerEnvironment},
-		{claim: "pipeline_slug", form: slug, field: definitionName},
-		{claim: "build_number", form: number, field: runID},
-		{claim: "job_id", form: text, field: invocationURI, value: func(c claims) (string, error) {
-			var parts [4]string
-			for i, name := range []string{"organization_slug", "pipeline_slug", "build_number", "job_id"} {
-				v, err := c.text(name)
-				if v == "" || err != nil {
-					return "", err
-				}
-				parts[i] = v
-			}
-			return "https://buildkite.com/" + parts[0] + "/" + parts[1] + "/builds/" + parts[2] + "#" + parts[3], nil
-		}},
-	}
 }

@@ -22,7 +22,7 @@ func githubSystem() system {
 // (docs.github.com: "Variables reference", "OpenID Connect reference").
 func githubFacts() []fact {
 	return []fact{
-		{variable: "GITHUB_SERVER_URL", form: base, field: server},
+		{variable: "GITHUB_SERVER_URL", claim: "iss", form: base, field: server, value: issuedBy(githubServer)},
 		{variable: "GITHUB_REPOSITORY", claim: "repository", form: slug, field: sourceURI, prefix: underServer},
 		{variable: "GITHUB_REPOSITORY_ID", claim: "repository_id", form: number, field: sourceID},
 		{variable: "GITHUB_REPOSITORY_OWNER", claim: "repository_owner", form: slug, field: ownerURI, prefix: underServer},
@@ -90,15 +90,7 @@ func finishGitHub(b *build.Build) {
 
 // githubInvocation is the run and its attempt as the certificate names them.
 func githubInvocation(c claims) (string, error) {
-	var parts [3]string
-	for i, name := range []string{"repository", "run_id", "run_attempt"} {
-		v, err := c.text(name)
-		if v == "" || err != nil {
-			return "", err
-		}
-		parts[i] = v
-	}
-	return parts[0] + "/actions/runs/" + parts[1] + "/attempts/" + parts[2], nil
+	return c.path("", "repository", "/actions/runs/", "run_id", "/attempts/", "run_attempt")
 }
 
 // splitWorkflow splits owner/repository/path@ref; all are "" where it is not one.
@@ -111,13 +103,20 @@ func splitWorkflow(s string) (repository, path, ref string) {
 	return parts[0] + "/" + parts[1], parts[2], ref
 }
 
-// known are the parameters that have a value.
-func known(m map[string]string) map[string]any {
-	out := map[string]any{}
-	for k, v := range m {
-		if v != "" {
-			out[k] = v
-		}
+// githubServer is the server whose issuer this is: github.com's, below which an enterprise
+// may have its own, one of ghe.com, or a GitHub Enterprise Server's (docs.github.com,
+// "OpenID Connect reference").
+func githubServer(iss string) string {
+	const path = "/_services/token"
+	host, ok := strings.CutPrefix(iss, "https://token.actions.")
+	host, _, _ = strings.Cut(host, "/")
+	switch {
+	case ok && host == "githubusercontent.com":
+		return "https://github.com"
+	case ok && strings.HasSuffix(host, ".ghe.com"):
+		return "https://" + host
+	case strings.HasSuffix(iss, path):
+		return strings.TrimSuffix(iss, path)
 	}
-	return out
+	return ""
 }

@@ -23,7 +23,7 @@ func gitlabSystem() system {
 // CI_COMMIT_REF_NAME both name the source branch, and so does the certificate.
 func gitlabFacts() []fact {
 	return []fact{
-		{variable: "CI_SERVER_URL", form: base, field: server},
+		{variable: "CI_SERVER_URL", claim: "iss", form: base, field: server, value: issuedBy(gitlabServer)},
 		{variable: "CI_PROJECT_PATH", claim: "project_path", form: slug, field: sourceURI, prefix: underServer},
 		{variable: "CI_PROJECT_ID", claim: "project_id", form: number, field: sourceID},
 		{variable: "CI_PROJECT_NAMESPACE", claim: "namespace_path", form: slug, field: ownerURI, prefix: underServer},
@@ -120,7 +120,7 @@ func readGitLab(e *env, b *build.Build) {
 func finishGitLab(b *build.Build) {
 	if b.Definition.Name == "" {
 		// A pipeline's display name may be made of variables and differ in every run.
-		b.Definition.Name = b.Source.URI[strings.LastIndex(b.Source.URI, "/")+1:]
+		b.Definition.Name = lastSegment(b.Source.URI)
 	}
 	b.External = map[string]any{"source": b.Source.URI, "entryPoint": b.Run.Job, "variables": b.External["variables"]}
 	b.Internal = known(map[string]string{
@@ -160,4 +160,14 @@ func gitlabConfigPath(c claims) (string, error) {
 		return "", errors.New("is not host/project//path@ref")
 	}
 	return rest[:at], nil
+}
+
+// gitlabServer is gitlab.com where it is the issuer. Elsewhere the issuer is the server's
+// URL by default and whatever its administrator chose otherwise.
+func gitlabServer(iss string) string {
+	const server = "https://gitlab.com"
+	if iss != server {
+		return ""
+	}
+	return server
 }

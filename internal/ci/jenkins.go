@@ -40,12 +40,12 @@ func jenkinsFacts() []fact {
 }
 
 func readJenkins(e *env, b *build.Build) {
-	change := e.read("CHANGE_ID", text)
+	request := e.read("CHANGE_ID", text)
 	ref, from := "", "TAG_NAME"
 	switch tag, branch, git := e.read("TAG_NAME", text), e.read("BRANCH_NAME", text), e.read("GIT_BRANCH", text); {
 	case tag != "":
 		ref = "refs/tags/" + tag
-	case change != "":
+	case request != "":
 		// BRANCH_NAME is Jenkins' name for the change ("PR-12"), and which ref that is
 		// differs from forge to forge: --ref can tell.
 	case branch != "":
@@ -59,14 +59,12 @@ func readJenkins(e *env, b *build.Build) {
 		e.err = unusable(from, err)
 	}
 	b.Source.Ref = ref
-	if change != "" {
-		b.External = map[string]any{"change": known(map[string]string{
-			"id":     change,
-			"branch": e.read("CHANGE_BRANCH", text),
-			"target": e.read("CHANGE_TARGET", text),
-			"fork":   e.read("CHANGE_FORK", text),
-		})}
-	}
+	change(b, map[string]string{
+		"id":     request,
+		"branch": e.read("CHANGE_BRANCH", text),
+		"target": e.read("CHANGE_TARGET", text),
+		"fork":   e.read("CHANGE_FORK", text),
+	})
 	b.Internal = map[string]any{"jenkins": known(map[string]string{"executor": e.read("EXECUTOR_NUMBER", number)})}
 }
 

@@ -56,6 +56,9 @@ func cloneURL(s string) (string, error) {
 	return uri, nil
 }
 
+// lastSegment is a repository's own name, the last segment of its URI.
+func lastSegment(uri string) string { return uri[strings.LastIndex(uri, "/")+1:] }
+
 var errNoRepository = errors.New("is not the URL of a git repository, such as https://github.com/acme/app")
 
 // sameRepository tells whether two clean URIs name one repository. Forges do not tell

@@ -29,17 +29,15 @@ const MaxDefinition = 1 << 20
 func (s system) agree(b *build.Build, dir string, t told) error {
 	c := readCheckout(dir)
 	foreign := c.origin != "" && b.Source.URI != "" && !sameRepository(c.origin, b.Source.URI)
-	if s.adopts {
-		if !foreign {
-			adopt(&b.Source.URI, c.origin)
-			adopt(&b.Source.Commit, c.commit)
-			if b.Source.Commit == c.commit && b.External["change"] == nil {
-				adopt(&b.Source.Ref, c.ref)
-			}
+	if s.adopts && !foreign {
+		adopt(&b.Source.URI, c.origin)
+		adopt(&b.Source.Commit, c.commit)
+		if b.Source.Commit == c.commit && b.External["change"] == nil {
+			adopt(&b.Source.Ref, c.ref)
 		}
-		if b.Definition.Path != "" {
-			b.Definition.Commit = b.Source.Commit
-		}
+	}
+	if t[definitionPath(b)] == "--definition" && !s.elsewhere {
+		b.Definition.Commit = b.Source.Commit
 	}
 	if c.commit == "" {
 		return nil
