@@ -48,6 +48,11 @@ func TestScript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	out, err := exec.CommandContext(t.Context(), "go", "env", "GOCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache := strings.TrimSpace(string(out))
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		UpdateScripts:       *update,
@@ -57,6 +62,11 @@ func TestScript(t *testing.T) {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("GIT_CONFIG_GLOBAL", "/dev/null")
 			e.Setenv("ROOT", root)
+			// For scripts that build, static programs of the modules that they name.
+			e.Setenv("GOCACHE", cache)
+			e.Setenv("CGO_ENABLED", "0")
+			e.Setenv("GOFLAGS", "-mod=readonly")
+			e.Setenv("GOWORK", "off")
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {

@@ -92,7 +92,8 @@ signs a statement of who built SUBJECT from what, and publishes it beside the ar
 
 A SUBJECT is an image by tag or digest, a file, a glob, a checksum file (checksums:FILE)
 or NAME@sha256:HEX for something that is elsewhere. The prefixes oci:, file:, checksums:
-and digest: say which, where that is not clear.
+and digest: say which, where that is not clear. go:PATH is a Go binary whose own build
+information is recorded: it must be from the run's commit, and clean.
 
 Every flag but the unsafe ones may be given as an environment variable: --token-file is
 PIPESEAL_TOKEN_FILE, and SUBJECT… is PIPESEAL_SUBJECTS, one a line.`,

@@ -21,6 +21,8 @@ type Producer struct {
 	Name, Version, Step string
 	// Isolation is what was found of the run's jobs, nil where nobody looked.
 	Isolation *Isolation
+	// Go is what was read of the one subject, a Go binary; nil for all others.
+	Go *GoBinary
 }
 
 // Isolation says where the jobs of a run ran, as their platform told before anything was
@@ -30,6 +32,17 @@ type Isolation struct {
 	RunnerEnvironment string `json:"runnerEnvironment"`
 	// Jobs are their names, each once, in order.
 	Jobs []string `json:"jobs"`
+}
+
+// GoBinary says how a Go binary was built, as the binary does.
+type GoBinary struct {
+	// Package is the main package's import path, Module the path of its module.
+	Package string `json:"package"`
+	Module  string `json:"module"`
+	// Toolchain is the version of Go, "go1.26.8".
+	Toolchain string `json:"toolchain"`
+	// Settings are the build's flags and variables by name, "-trimpath", "GOOS".
+	Settings map[string]string `json:"settings"`
 }
 
 // predicate is SLSA provenance v1 (slsa.dev/spec/v1.2/build-provenance, "Schema").
@@ -109,6 +122,9 @@ func Provenance(b build.Build, p Producer, subjects []Subject, started, finished
 	}
 	if p.Isolation != nil {
 		producer["isolation"] = p.Isolation
+	}
+	if p.Go != nil {
+		producer["go"] = p.Go
 	}
 	internal[p.Name] = producer
 

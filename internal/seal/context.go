@@ -49,7 +49,10 @@ func (r *run) resolve(ctx context.Context) (err error) {
 		},
 	})
 	r.res.Subjects = r.subjects
-	return err
+	if err != nil {
+		return err
+	}
+	return r.checkGoBuilds()
 }
 
 // freshToken is the token for one more certificate: the one in hand, or another of the same

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -47,7 +48,12 @@ func (r *run) statement(p *plan) ([]byte, error) {
 		return attest.Signature(p.attested()[0].Digest)
 	case KindProvenance:
 		producer := attest.Producer{Name: "pipeseal", Version: r.Version, Step: r.build.Run.Step, Isolation: r.isolation}
-		return attest.Provenance(r.build, producer, p.attested(), r.build.Run.Started, r.started)
+		b := r.build
+		if g := p.subjects[0].Go; g != nil {
+			producer.Go = goBinary(g)
+			b.Materials = slices.Concat(b.Materials, goMaterials(g))
+		}
+		return attest.Provenance(b, producer, p.attested(), r.build.Run.Started, r.started)
 	}
 	step, err := r.describe()
 	if err != nil {

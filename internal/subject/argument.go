@@ -16,6 +16,7 @@ const (
 	filePrefix      = "file:"
 	checksumsPrefix = "checksums:"
 	digestPrefix    = "digest:"
+	goPrefix        = "go:"
 )
 
 // maxName is how long a subject's name may be, in bytes.
@@ -30,6 +31,7 @@ const (
 	aGlob
 	checksums
 	aDigest
+	goBinaries
 )
 
 // read tells what an argument means, and the argument without its prefix. An argument
@@ -38,7 +40,7 @@ func read(ws *workspace, arg string) (reading, string, error) {
 	for _, p := range []struct {
 		prefix string
 		means  reading
-	}{{ociPrefix, anImage}, {filePrefix, aFile}, {checksumsPrefix, checksums}, {digestPrefix, aDigest}} {
+	}{{ociPrefix, anImage}, {filePrefix, aFile}, {checksumsPrefix, checksums}, {digestPrefix, aDigest}, {goPrefix, goBinaries}} {
 		if value, ok := strings.CutPrefix(arg, p.prefix); ok && value != "" {
 			return p.means, value, nil
 		} else if ok {

@@ -16,6 +16,8 @@ type pending struct {
 	// path is the file to read, a name of the workspace; info is what stat said of it.
 	path string
 	info fs.FileInfo
+	// goBinary asks for the file's build information.
+	goBinary bool
 	// listed is the line of the checksum file that names this subject, "" for others.
 	listed string
 }
@@ -26,7 +28,7 @@ type collection struct {
 	// files and images are the ones to be hashed and to be resolved.
 	files, images []*pending
 	// paths are the files named so far.
-	paths map[string]bool
+	paths map[string]*pending
 }
 
 func (c *collection) add(ctx context.Context, ws *workspace, arg string) error {
@@ -56,9 +58,14 @@ func (c *collection) add(ctx context.Context, ws *workspace, arg string) error {
 	case checksums:
 		return c.addChecksums(ws, arg, value)
 	case aGlob:
-		return c.addGlob(ws, arg, value)
+		return c.addGlob(ws, arg, value, false)
+	case goBinaries:
+		if isGlob(value) {
+			return c.addGlob(ws, arg, value, true)
+		}
+		return c.addFile(ws, arg, value, false, true)
 	}
-	return c.addFile(ws, arg, value, value == arg)
+	return c.addFile(ws, arg, value, value == arg, false)
 }
 
 func (c *collection) put(p *pending, queue *[]*pending) error {
@@ -72,12 +79,15 @@ func (c *collection) put(p *pending, queue *[]*pending) error {
 	return nil
 }
 
-func (c *collection) addFile(ws *workspace, arg, path string, sniff bool) error {
+// addFile adds one file. sniff refuses a checksum file that may be meant for what it lists;
+// goBinary asks for its build information, also where it was named before.
+func (c *collection) addFile(ws *workspace, arg, path string, sniff, goBinary bool) error {
 	name, err := ws.name(path)
 	if err != nil {
 		return err
 	}
-	if c.paths[name] {
+	if p := c.paths[name]; p != nil {
+		p.goBinary = p.goBinary || goBinary
 		return nil
 	}
 	info, err := ws.regular(name)
@@ -92,13 +102,14 @@ func (c *collection) addFile(ws *workspace, arg, path string, sniff bool) error 
 			WithHint("write %s%s for what it lists or %s%s for the file itself", checksumsPrefix, quote(arg), filePrefix, quote(arg))
 	}
 	if c.paths == nil {
-		c.paths = map[string]bool{}
+		c.paths = map[string]*pending{}
 	}
-	c.paths[name] = true
-	return c.put(&pending{Subject: Subject{Kind: File, Name: name, Ref: arg, Size: info.Size()}, ws: ws, path: name, info: info}, &c.files)
+	p := &pending{Subject: Subject{Kind: File, Name: name, Ref: arg, Size: info.Size()}, ws: ws, path: name, info: info, goBinary: goBinary}
+	c.paths[name] = p
+	return c.put(p, &c.files)
 }
 
-func (c *collection) addGlob(ws *workspace, arg, pattern string) error {
+func (c *collection) addGlob(ws *workspace, arg, pattern string, goBinary bool) error {
 	names, err := ws.glob(pattern)
 	if err != nil {
 		return err
@@ -112,7 +123,7 @@ func (c *collection) addGlob(ws *workspace, arg, pattern string) error {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		if err := c.addFile(ws, arg, name, false); err != nil {
+		if err := c.addFile(ws, arg, name, false, goBinary); err != nil {
 			return err
 		}
 	}
@@ -179,8 +190,8 @@ func single(arg string, o Options) (*pending, error) {
 	case aDigest:
 		s, err := parseDigest(arg, value, o.AllowBareDigest)
 		return &pending{Subject: s}, err
-	case checksums, aGlob:
-		if r == checksums || !ws.exists(value) {
+	case checksums, aGlob, goBinaries:
+		if r == checksums || isGlob(value) && !ws.exists(value) {
 			return nil, fault.New(fault.Usage, "subject %s may name more than one thing", quote(arg)).
 				WithHint("name one image, file or digest")
 		}

@@ -1,5 +1,5 @@
 // Package subject turns what a user names on the command line into names and digests:
-// images, files, globs, checksum files and digests of things that are elsewhere. It
+// images, files, globs, checksum files, Go binaries and digests of things that are elsewhere. It
 // never guesses between two readings of an argument, follows no link out of the
 // workspace, and speaks to no registry but through the Resolver it is given.
 package subject
@@ -46,6 +46,8 @@ type Subject struct {
 	MediaType string `json:"mediaType,omitzero"`
 	// Image is set for images only; its Digest is this subject's.
 	Image *ImageRef `json:"-"`
+	// Go is set for go:PATH only.
+	Go *GoBuild `json:"-"`
 }
 
 // Descriptor is what a registry says about a manifest.
@@ -99,7 +101,9 @@ type Options struct {
 //     begin with a dot are matched by a dot only);
 //   - a file in the workspace;
 //   - one of oci:IMAGE, file:PATH, checksums:PATH (see parseChecksums) and
-//     digest:NAME@sha256:HEX, which settle what would otherwise be ambiguous, and so an error.
+//     digest:NAME@sha256:HEX, which settle what would otherwise be ambiguous, and so an error;
+//   - go:PATH, a binary that the go command built, or a glob of them: what it says of its own
+//     build is read, too.
 //
 // Every error is a fault: Usage for what the user can put right, Denied where a tag is
 // not at the digest beside it, and what Options.Images returns.
@@ -118,6 +122,9 @@ func Resolve(ctx context.Context, args []string, o Options) ([]Subject, error) {
 		if err := c.add(ctx, ws, arg); err != nil {
 			return nil, err
 		}
+	}
+	if err := readGoBuilds(ctx, c.files); err != nil {
+		return nil, err
 	}
 	if err := hashAll(ctx, c.files, crypto.SHA256, o.Progress); err != nil {
 		return nil, err
