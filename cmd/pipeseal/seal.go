@@ -34,6 +34,7 @@ type sealOptions struct {
 	onMissingToken    string
 	ci                string
 	step              string
+	matrix            string
 	tokenFile         string
 	generic           ci.Generic
 	timeout           time.Duration
@@ -55,6 +56,7 @@ func (o *sealOptions) settings() []setting {
 		{name: "on-missing-token", value: &o.onMissingToken, usage: "what to do where the CI gives no identity token at all, as in a pull request from a fork", choices: []string{"fail", "skip"}},
 		{name: "ci", value: &o.ci, usage: "which CI this is; detected by default", choices: append([]string{""}, ci.Names()...)},
 		{name: "step", value: &o.step, usage: "`name` of this step's record, unique in the run; by default the job's name"},
+		{name: "matrix", value: &o.matrix, usage: "the job's `matrix`, a JSON object: on GitHub ${{ toJSON(matrix) }}. Its values belong to the step's name"},
 		{name: "token-file", value: &o.tokenFile, usage: "`file` that holds the identity token"},
 		{name: "source", value: &o.generic.Source, usage: "`URL` of the source repository, where the CI does not tell"},
 		{name: "commit", value: &o.generic.Commit, usage: "full commit `id`, where the CI does not tell"},
@@ -170,7 +172,7 @@ func sealRun(p process, o *sealOptions, subjects []string) (seal.Options, error)
 	options := seal.Options{
 		Subjects:          subjects,
 		Dir:               p.dir,
-		CI:                ci.Options{CI: o.ci, Getenv: p.getenv, Generic: o.generic, Step: o.step},
+		CI:                ci.Options{CI: o.ci, Getenv: p.getenv, Generic: o.generic, Step: o.step, Matrix: o.matrix},
 		Token:             idtoken.Options{File: o.tokenFile, Getenv: p.getenv, Network: network},
 		Trust:             o.trust.load(network),
 		Log:               seal.LogMode(o.log),

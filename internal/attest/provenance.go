@@ -1,6 +1,7 @@
 package attest
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,6 +20,9 @@ type Producer struct {
 	// Name and Version are the program's, "pipeseal" and "1.2.3"; Step is the name of
 	// the step's record.
 	Name, Version, Step string
+	// Matrix is what tells the step's job from the others of its matrix, a JSON object; nil for
+	// a job without one. It stands here because CIs' build types have no place for it.
+	Matrix json.RawMessage
 	// Isolation is what was found of the run's jobs, nil where nobody looked.
 	Isolation *Isolation
 	// Go is what was read of the one subject, a Go binary; nil for all others.
@@ -119,6 +123,9 @@ func Provenance(b build.Build, p Producer, subjects []Subject, started, finished
 		if v != "" {
 			producer[k] = v
 		}
+	}
+	if p.Matrix != nil {
+		producer["matrix"] = p.Matrix
 	}
 	if p.Isolation != nil {
 		producer["isolation"] = p.Isolation

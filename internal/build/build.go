@@ -3,7 +3,10 @@
 // and imports nothing of ours.
 package build
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Build is what is known about one step of one run. A field that is not known is
 // empty; nothing in it is a secret, for it is signed and published.
@@ -88,6 +91,9 @@ type Run struct {
 	// Job is the CI's name of the job; Step is the name of this step's record,
 	// unique in a run.
 	Job, Step string
+	// Matrix is what tells this job from the others of its matrix, a JSON object of names to
+	// values; nil for a job without one.
+	Matrix json.RawMessage `json:",omitempty"`
 	// Started is when the CI started the job, in UTC; the zero time where it does not tell.
 	Started time.Time
 }

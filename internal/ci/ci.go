@@ -7,6 +7,7 @@
 package ci
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -26,10 +27,12 @@ type Options struct {
 	Dir string
 	// Generic are the values of the flags that describe a run.
 	Generic Generic
-	// Step is the value of --step; "" means the job's name, or "build". GitHub does
-	// not tell a step its matrix: a job with one passes "${{ github.job }}-${{
-	// strategy.job-index }}" or the matrix' values.
+	// Step is the value of --step; "" means the job's name, or "build", with the values of
+	// Matrix.
 	Step string
+	// Matrix is the value of --matrix: a JSON object, which a CI such as GitHub does not tell
+	// its steps in the environment; "" and "null" are none.
+	Matrix string
 }
 
 // system is one CI.
@@ -128,6 +131,16 @@ func Detect(o Options) (build.Build, error) {
 	step, err := text(o.Step)
 	if err != nil {
 		return build.Build{}, unusable("--step", err)
+	}
+	m, err := parseMatrix(o.Matrix)
+	if err != nil {
+		return build.Build{}, err
+	}
+	b.Run.Matrix = m.canonical()
+	if m != nil {
+		if b.Run.Step, err = text(m.name(cmp.Or(b.Run.Step, b.Run.Job, defaultStep))); err != nil {
+			return build.Build{}, unusable("--matrix", err)
+		}
 	}
 	adopt(&step, b.Run.Step)
 	b.Run.Step = step

@@ -1,6 +1,7 @@
 package ci
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -87,12 +88,7 @@ func Confirm(b build.Build, payload map[string]any) (build.Build, error) {
 	if b.Run.Attempt == "" {
 		b.Run.Attempt = "1"
 	}
-	if b.Run.Step == "" {
-		b.Run.Step = b.Run.Job
-	}
-	if b.Run.Step == "" {
-		b.Run.Step = defaultStep
-	}
+	b.Run.Step = cmp.Or(b.Run.Step, b.Run.Job, defaultStep)
 	s.finish(&b)
 	err := whole(&b)
 	return b, err

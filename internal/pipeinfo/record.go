@@ -118,7 +118,7 @@ func (r *Record) take() error {
 			continue
 		case errors.Is(err, errBusy):
 			return fault.New(fault.Usage, "a step of that name is running in run %s", r.run).
-				WithHint("give each step of a run a name of its own with --step NAME; a matrix adds its values")
+				WithHint("give each step of a run a name of its own with --step NAME; a matrix adds its values with --matrix")
 		}
 		return err
 	}
@@ -135,7 +135,7 @@ func (r *Record) resume(claim Claim) error {
 	}
 	if n := len(r.documents); n > 0 && r.documents[n-1].value.Claim != claim.digest() {
 		return fault.New(fault.Usage, "run %s has a step of that name", r.run).
-			WithHint("give each step of a run a name of its own with --step NAME; a matrix adds its values; to resume a step, keep its --out directory")
+			WithHint("give each step of a run a name of its own with --step NAME; a matrix adds its values with --matrix; to resume a step, keep its --out directory")
 	}
 	if r.closed && len(r.documents) == 0 {
 		return closedRun(r.run)

@@ -1,6 +1,7 @@
 package pipeinfo
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -52,6 +53,9 @@ type Description struct {
 	// Job is the CI's name of the job, Actor who or what triggered it.
 	Job   string `json:"job,omitempty"`
 	Actor string `json:"actor,omitempty"`
+	// Matrix is what tells the job from the others of its matrix, a JSON object of names to
+	// values; nil for a job without one.
+	Matrix json.RawMessage `json:"matrix,omitempty"`
 	// RunInvocationURI names run and attempt (on GitLab the job) as a certificate does.
 	RunInvocationURI string `json:"runInvocationUri,omitempty"`
 	Status           Status `json:"status"`
@@ -125,7 +129,7 @@ func Describe(b build.Build) (Description, error) {
 		return Description{}, err
 	}
 	d := Description{
-		Path: p.Step(b.Run.Step), Name: b.Run.Step, Job: b.Run.Job, Actor: b.Run.Actor, RunInvocationURI: b.Run.InvocationURI,
+		Path: p.Step(b.Run.Step), Name: b.Run.Step, Job: b.Run.Job, Actor: b.Run.Actor, Matrix: b.Run.Matrix, RunInvocationURI: b.Run.InvocationURI,
 		StartedOn: b.Run.Started, Runner: Runner(b.Runner), Inputs: []Resource{},
 	}
 	if b.Source.Commit != "" {
@@ -186,6 +190,9 @@ func (s Step) check() error {
 	}
 	if name != s.Name {
 		return fmt.Errorf("name is %q, but the path makes it %q", show(s.Name), show(name))
+	}
+	if s.Matrix != nil && s.Matrix[0] != '{' {
+		return errors.New("matrix is not a JSON object")
 	}
 	if s.Status.rank() < 0 {
 		return fmt.Errorf("status %q is not known", show(string(s.Status)))

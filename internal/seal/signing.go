@@ -47,7 +47,7 @@ func (r *run) statement(p *plan) ([]byte, error) {
 	case KindSignature:
 		return attest.Signature(p.attested()[0].Digest)
 	case KindProvenance:
-		producer := attest.Producer{Name: "pipeseal", Version: r.Version, Step: r.build.Run.Step, Isolation: r.isolation}
+		producer := attest.Producer{Name: "pipeseal", Version: r.Version, Step: r.build.Run.Step, Matrix: r.build.Run.Matrix, Isolation: r.isolation}
 		b := r.build
 		if g := p.subjects[0].Go; g != nil {
 			producer.Go = goBinary(g)
