@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -278,5 +280,6 @@ func reportClosed(p process, o *closeOptions, r *seal.Result) error {
 	if r.Status == seal.StatusSkipped {
 		return reportSeal(p, o.sealOptions, r)
 	}
-	return report.Closed(p.stdout, r, o.json)
+	err := appendTo(p.getenv("GITHUB_OUTPUT"), func(w io.Writer) error { return report.WriteOutputs(w, report.CloseOutputs(r)) })
+	return errors.Join(err, report.Closed(p.stdout, r, o.json))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"time"
 
@@ -141,6 +142,7 @@ func runVerify(ctx context.Context, p process, o *verifyOptions, arg string, ori
 		return err
 	}
 	result, err := gate.Verify(ctx, options)
+	err = errors.Join(err, appendTo(p.getenv("GITHUB_OUTPUT"), func(w io.Writer) error { return report.WriteOutputs(w, report.VerifyOutputs(result)) }))
 	return errors.Join(err, report.Verification{Result: result, Settings: origins}.Write(p.stdout, o.json))
 }
 

@@ -14,6 +14,22 @@ import (
 // Output is one step output.
 type Output struct{ Name, Value string }
 
+// maxOutput bounds a step output, in bytes: GitHub takes 1 MiB for all of a job.
+const maxOutput = 128 << 10
+
+// bounded leaves a value that is longer than maxOutput empty rather than cut, and names it
+// in one more output, "omitted".
+func bounded(outputs []Output) []Output {
+	var omitted []string
+	for i, o := range outputs {
+		if len(o.Value) > maxOutput {
+			omitted = append(omitted, o.Name)
+			outputs[i].Value = ""
+		}
+	}
+	return append(outputs, Output{"omitted", strings.Join(omitted, "\n")})
+}
+
 // WriteOutputs writes step outputs as GitHub's GITHUB_OUTPUT file takes them: every value
 // between two lines of a delimiter that is random, so that no value can end it early and
 // forge another output; a value that contains it all the same is refused.

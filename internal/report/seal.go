@@ -13,6 +13,7 @@ import (
 	"github.com/pipeseal/pipeseal/internal/pipeinfo"
 	"github.com/pipeseal/pipeseal/internal/remote"
 	"github.com/pipeseal/pipeseal/internal/seal"
+	"github.com/pipeseal/pipeseal/internal/subject"
 )
 
 // Seal writes a run's result as a short table.
@@ -149,44 +150,44 @@ func stored(a *seal.Attestation) string {
 	return strings.Join(a.Locations, ", ")
 }
 
-// maxOutput bounds a step output, in bytes: GitHub takes 1 MiB for all of a job.
-const maxOutput = 128 << 10
-
-// SealOutputs are a run's step outputs. Lists have one value a line; one that is longer than
-// maxOutput is left empty rather than cut, and named in "omitted".
+// SealOutputs are a run's step outputs. Lists have one value a line; "bundles" and
+// "attestation-ids", the bundles' digests, are in the same order.
 func SealOutputs(r *seal.Result) []Output {
-	var bundles, digests, indices, locations []string
+	var bundles, ids, digests, indices, locations []string
 	for _, s := range r.Subjects {
-		digests = append(digests, s.Digest.String()+" "+s.Name)
+		digests = append(digests, digestOutput(s))
 	}
 	for _, a := range r.Attestations {
 		if a.Bundle != "" {
-			bundles = append(bundles, a.Bundle)
+			bundles, ids = append(bundles, a.Bundle), append(ids, "sha256:"+a.SHA256)
 		}
 		for _, l := range a.Logs {
 			indices = append(indices, strconv.FormatInt(l.Index, 10))
 		}
 		locations = append(locations, a.Locations...)
 	}
-	pipeinfo := ""
-	if r.Pipeinfo != nil {
-		pipeinfo = r.Pipeinfo.Repository + "/" + r.Pipeinfo.Path
-	}
-	outputs := []Output{
+	return bounded([]Output{
 		{"status", r.Status},
 		{"reason", r.Reason},
 		{"bundles", strings.Join(bundles, "\n")},
+		{"attestation-ids", strings.Join(ids, "\n")},
 		{"digests", strings.Join(digests, "\n")},
 		{"locations", strings.Join(locations, "\n")},
 		{"log-indices", strings.Join(indices, "\n")},
-		{"pipeinfo", pipeinfo},
-	}
-	var omitted []string
-	for i, o := range outputs {
-		if len(o.Value) > maxOutput {
-			omitted = append(omitted, o.Name)
-			outputs[i].Value = ""
-		}
-	}
-	return append(outputs, Output{"omitted", strings.Join(omitted, "\n")})
+		{"pipeinfo", pipeinfoOutput(r)},
+	})
 }
+
+// CloseOutputs are the step outputs of "pipeinfo close".
+func CloseOutputs(r *seal.Result) []Output {
+	return bounded([]Output{{"pipeinfo", pipeinfoOutput(r)}})
+}
+
+func pipeinfoOutput(r *seal.Result) string {
+	if r.Pipeinfo == nil {
+		return ""
+	}
+	return r.Pipeinfo.Repository + "/" + r.Pipeinfo.Path
+}
+
+func digestOutput(s subject.Subject) string { return s.Digest.String() + " " + s.Name }

@@ -63,6 +63,26 @@ func (v Verification) Write(w io.Writer, asJSON bool) error {
 	return err
 }
 
+// VerifyOutputs are a verification's step outputs: the verdict, the digest it is about, and
+// where the bundles are that hold, one a line.
+func VerifyOutputs(r *gate.Result) []Output {
+	digest := ""
+	if r.Subject.Digest.Hex != "" {
+		digest = digestOutput(r.Subject)
+	}
+	var locations []string
+	for _, f := range r.Found {
+		if f.Attestation != nil && f.Location != "" {
+			locations = append(locations, f.Location)
+		}
+	}
+	return bounded([]Output{
+		{"verdict", r.Verdict},
+		{"digests", digest},
+		{"locations", strings.Join(locations, "\n")},
+	})
+}
+
 func attestation(row func(name, value string), f gate.Finding) {
 	a := f.Attestation
 	kind := a.PredicateType
