@@ -6,12 +6,16 @@
 # source; those from npm are in e2e/tools/npm. Each is made once, and again only when its
 # pin changes. The containers need Linux, root, and the packages that e2e-packages installs.
 
-.PHONY: e2e e2e-tools e2e-packages
+.PHONY: e2e e2e-tools e2e-packages e2e-release
 
-e2e: build interop-tools e2e-packages e2e-tools
+e2e: build interop-tools e2e-packages e2e-tools e2e-release
 	cd e2e && go test -count=1 -timeout 40m .
 
-e2e-tools: e2e/bin/act e2e/bin/actionlint e2e/bin/woodpecker-cli e2e/bin/woodpecker-cli e2e/tools/npm/node_modules/.package-lock.json
+e2e-tools: e2e/bin/act e2e/bin/actionlint e2e/bin/woodpecker-cli e2e/tools/npm/node_modules/.package-lock.json
+
+# The release's program for this machine, which the action fetches from a loopback mirror.
+e2e-release:
+	release/build.sh bin/release "$$(go env GOOS)/$$(go env GOARCH)"
 
 e2e-packages:
 	e2e/packages.sh

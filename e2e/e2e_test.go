@@ -90,7 +90,8 @@ func loadEnv(path string) error {
 }
 
 // scripts runs each script of a folder of testdata with more environment. $ROOT is the
-// repository, $REGISTRY the lab's registry with the referrers API.
+// repository, $REGISTRY the lab's registry with the referrers API, $ISSUER who issues the
+// tokens of a workflow.
 func scripts(t *testing.T, folder string, env ...string) {
 	t.Helper()
 	root, err := filepath.Abs("..")
@@ -116,16 +117,32 @@ func scripts(t *testing.T, folder string, env ...string) {
 				"PATH="+strings.Join(append(path, os.Getenv("PATH")), string(os.PathListSeparator)),
 				"HOME="+e.WorkDir,
 				"ROOT="+root,
+				"ISSUER="+strings.TrimSuffix(os.Getenv("PIPESEAL_LAB_OIDC"), "/generic")+"/github",
 				"REGISTRY="+os.Getenv("PIPESEAL_LAB_REGISTRY"),
 				"GOMODCACHE="+os.Getenv("GOMODCACHE"),
 				"HTTPS_PROXY="+deadProxy, "HTTP_PROXY="+deadProxy, "NO_PROXY="+noProxy,
 				"https_proxy="+deadProxy, "http_proxy="+deadProxy, "no_proxy="+noProxy,
 			)
 			e.Vars = append(e.Vars, env...)
+			// act asks a question where it finds no configuration.
+			if err := os.MkdirAll(filepath.Join(e.WorkDir, ".config/act"), 0o755); err != nil {
+				return err
+			}
+			if err := os.WriteFile(filepath.Join(e.WorkDir, ".config/act/actrc"), nil, 0o644); err != nil {
+				return err
+			}
 			return script.SplitTrust(os.Getenv("PIPESEAL_TRUST"), e.WorkDir)
 		},
-		Cmds: script.Commands(),
+		Cmds: commands(),
 	})
+}
+
+// commands are what a script may use beside testscript's own.
+func commands() map[string]func(*testscript.TestScript, bool, []string) {
+	all := script.Commands()
+	all["act"] = act
+	all["checkout"] = checkout
+	return all
 }
 
 // TestLint holds every workflow, template and pipeline of this repository against the

@@ -3,7 +3,7 @@
 set -euo pipefail
 
 missing=()
-for tool in runc podman buildah skopeo rsync java:default-jre-headless npm jq \
+for tool in runc podman buildah skopeo rsync java:default-jre-headless npm jq curl shellcheck \
 	/usr/lib/cni/loopback:containernetworking-plugins iptables busybox:busybox-static; do
 	command -v "${tool%%:*}" > /dev/null || missing+=("${tool##*:}")
 done

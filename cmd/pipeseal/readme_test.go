@@ -2,7 +2,10 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,7 +19,7 @@ const (
 	tableEnd   = "<!-- end of settings -->\n"
 )
 
-// commands are the commands with settings, and their tables.
+// commandSettings are the commands with settings, and their tables.
 func commandSettings() map[string][]setting {
 	return map[string][]setting{
 		"seal":            defaultSealOptions().settings(),
@@ -27,34 +30,54 @@ func commandSettings() map[string][]setting {
 	}
 }
 
-// TestReadme compares README's table of settings with the code's.
+// commandNames are those commands in the order in which README shows them.
+func commandNames() []string {
+	return []string{"seal", "verify", "pipeinfo show", "pipeinfo verify", "pipeinfo close"}
+}
+
+// TestReadme compares the settings in README and action.yml with the code's.
 func TestReadme(t *testing.T) {
-	const path = "../../README.md"
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok1 := strings.Cut(string(data), tableBegin)
-	_, after, ok2 := strings.Cut(rest, tableEnd)
-	if !ok1 || !ok2 {
-		t.Fatal("README has no place for the table of settings")
-	}
-	want := before + tableBegin + settingsTable() + tableEnd + after
-	if *update {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if diff := cmp.Diff(want, string(data)); diff != "" {
-		t.Errorf("README and the settings differ; rewrite it with -update (-want +got):\n%s", diff)
+	for _, file := range []struct {
+		path  string
+		parts []generated
+	}{
+		{"../../README.md", []generated{{tableBegin, tableEnd, settingsTable()}}},
+		{"../../action.yml", actionParts()},
+	} {
+		t.Run(filepath.Base(file.path), func(t *testing.T) {
+			data, err := os.ReadFile(file.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := string(data)
+			for _, p := range file.parts {
+				before, rest, ok1 := strings.Cut(want, p.begin)
+				_, after, ok2 := strings.Cut(rest, p.end)
+				if !ok1 || !ok2 {
+					t.Fatalf("there is no place for what stands between %q and %q", p.begin, p.end)
+				}
+				want = before + p.begin + p.text + p.end + after
+			}
+			if *update {
+				if err := os.WriteFile(file.path, []byte(want), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(want, string(data)); diff != "" {
+				t.Errorf("it and the settings differ; rewrite it with -update (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
+
+// generated is a part of a file that is written by a test, between two lines.
+type generated struct{ begin, end, text string }
 
 func settingsTable() string {
 	var b strings.Builder
 	root := rootCommand(process{})
-	for _, name := range []string{"seal", "verify", "pipeinfo show", "pipeinfo verify", "pipeinfo close"} {
+	for _, name := range commandNames() {
 		cmd, _, err := root.Find(strings.Fields(name))
 		if err != nil {
 			panic(err)
@@ -84,6 +107,9 @@ func settingsTable() string {
 // flag that is none but those that are about the command line itself.
 func TestSettingsAreFlags(t *testing.T) {
 	root := rootCommand(process{})
+	if got, want := slices.Sorted(maps.Keys(commandSettings())), slices.Sorted(slices.Values(commandNames())); !slices.Equal(got, want) {
+		t.Errorf("settings of %q, names of %q", got, want)
+	}
 	for name, settings := range commandSettings() {
 		cmd, _, err := root.Find(strings.Fields(name))
 		if err != nil {

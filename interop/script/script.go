@@ -19,10 +19,11 @@ import (
 // Commands are the commands that scripts may use beside testscript's own.
 func Commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"image":   pushImage,
-		"bundle":  findBundle,
-		"capture": capture,
-		"exits":   exits,
+		"image":     pushImage,
+		"bundle":    findBundle,
+		"capture":   capture,
+		"exits":     exits,
+		"predicate": predicate,
 	}
 }
 
@@ -107,6 +108,22 @@ func findBundle(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%d of the bundles %v are of type %s, not 1", len(found), paths, args[2])
 	}
 	ts.Setenv(args[0], found[0])
+}
+
+// predicate is the script command "predicate BUNDLE": it prints the predicate of the
+// bundle's statement.
+func predicate(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: predicate BUNDLE")
+	}
+	var bundle struct{ DSSEEnvelope struct{ Payload []byte } }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &bundle))
+	var statement struct{ Predicate any }
+	ts.Check(json.Unmarshal(bundle.DSSEEnvelope.Payload, &statement))
+	out, err := json.MarshalIndent(statement.Predicate, "", "  ")
+	ts.Check(err)
+	_, err = ts.Stdout().Write(append(out, '\n'))
+	ts.Check(err)
 }
 
 // exits is the script command "exits CODE PROGRAM ARG…": it runs the program and wants
