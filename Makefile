@@ -2,8 +2,11 @@
 
 GOBUILD = CGO_ENABLED=0 go build -trimpath -ldflags='-s -w'
 CASES ?= ../shared/conformance
+IMAGE ?= pipeseal
+IMAGE_PLATFORM ?= linux/$(shell go env GOARCH)
+IMAGE_BUILD ?= buildah build --timestamp 0
 
-.PHONY: build demo test conformance clean
+.PHONY: build demo test conformance image clean
 
 # The two programs. The first build compiles their dependencies, which takes minutes.
 build:
@@ -26,8 +29,15 @@ test:
 conformance: build
 	go test ./conformance -count=1 -cases "$(abspath $(CASES))" -pipeseal "$(abspath bin/pipeseal)"
 
+# The container image and the one with a shell, for one platform. With docker:
+# make image IMAGE_BUILD='docker buildx build --load --build-arg SOURCE_DATE_EPOCH=0'
+image:
+	$(IMAGE_BUILD) --platform $(IMAGE_PLATFORM) -t $(IMAGE) .
+	$(IMAGE_BUILD) --platform $(IMAGE_PLATFORM) --target shell -t $(IMAGE)-shell .
+
 clean:
 	rm -rf bin interop/bin e2e/bin e2e/tools/npm/node_modules
+	@if [ -d e2e/containers ]; then e2e/containers.sh --remove e2e/containers; fi
 
 include interop/interop.mk
 include bench/bench.mk

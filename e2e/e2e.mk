@@ -6,9 +6,9 @@
 # source; those from npm are in e2e/tools/npm. Each is made once, and again only when its
 # pin changes. The containers need Linux, root, and the packages that e2e-packages installs.
 
-.PHONY: e2e e2e-tools e2e-packages e2e-release
+.PHONY: e2e e2e-tools e2e-packages e2e-release e2e-containers
 
-e2e: build interop-tools e2e-packages e2e-tools e2e-release
+e2e: build interop-tools e2e-tools e2e-release e2e-containers
 	cd e2e && go test -count=1 -timeout 40m .
 
 e2e-tools: e2e/bin/act e2e/bin/actionlint e2e/bin/woodpecker-cli e2e/tools/npm/node_modules/.package-lock.json
@@ -19,6 +19,10 @@ e2e-release:
 
 e2e-packages:
 	e2e/packages.sh
+
+# The images of this source, in a storage of their own.
+e2e-containers: e2e-packages
+	e2e/containers.sh e2e/containers
 
 e2e/bin/%: e2e/tools/%/go.mod e2e/tools/%/go.sum
 	@echo "building $* from its source: up to two minutes on two cores when the build cache is empty"

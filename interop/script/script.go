@@ -19,11 +19,12 @@ import (
 // Commands are the commands that scripts may use beside testscript's own.
 func Commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"image":     pushImage,
-		"bundle":    findBundle,
-		"capture":   capture,
-		"exits":     exits,
-		"predicate": predicate,
+		"image":      pushImage,
+		"bundle":     findBundle,
+		"capture":    capture,
+		"exits":      exits,
+		"predicate":  predicate,
+		"provenance": provenance,
 	}
 }
 
