@@ -36,6 +36,7 @@ type sealOptions struct {
 	step              string
 	matrix            string
 	tokenFile         string
+	audience          string
 	generic           ci.Generic
 	timeout           time.Duration
 	requireHosted     bool
@@ -58,6 +59,7 @@ func (o *sealOptions) settings() []setting {
 		{name: "step", value: &o.step, usage: "`name` of this step's record, unique in the run; by default the job's name"},
 		{name: "matrix", value: &o.matrix, usage: "the job's `matrix`, a JSON object: on GitHub ${{ toJSON(matrix) }}. Its values belong to the step's name"},
 		{name: "token-file", value: &o.tokenFile, usage: "`file` that holds the identity token"},
+		{name: "audience", value: &o.audience, usage: "`audience` of the identity token, where a private Fulcio wants another"},
 		{name: "source", value: &o.generic.Source, usage: "`URL` of the source repository, where the CI does not tell"},
 		{name: "commit", value: &o.generic.Commit, usage: "full commit `id`, where the CI does not tell"},
 		{name: "ref", value: &o.generic.Ref, usage: "full `ref`, refs/heads/main, where the CI does not tell"},
@@ -80,7 +82,7 @@ func outSetting(v *string) setting {
 }
 
 func defaultSealOptions() *sealOptions {
-	return &sealOptions{log: "auto", out: seal.DefaultOut, publish: "registry", onMissingToken: "fail", timeout: 10 * time.Minute}
+	return &sealOptions{log: "auto", out: seal.DefaultOut, publish: "registry", onMissingToken: "fail", audience: idtoken.DefaultAudience, timeout: 10 * time.Minute}
 }
 
 func sealCommand(p process) *cobra.Command {
@@ -173,7 +175,7 @@ func sealRun(p process, o *sealOptions, subjects []string) (seal.Options, error)
 		Subjects:          subjects,
 		Dir:               p.dir,
 		CI:                ci.Options{CI: o.ci, Getenv: p.getenv, Generic: o.generic, Step: o.step, Matrix: o.matrix},
-		Token:             idtoken.Options{File: o.tokenFile, Getenv: p.getenv, Network: network},
+		Token:             idtoken.Options{File: o.tokenFile, Audience: o.audience, Getenv: p.getenv, Network: network},
 		Trust:             o.trust.load(network),
 		Log:               seal.LogMode(o.log),
 		Attest:            o.attest,

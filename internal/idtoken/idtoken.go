@@ -20,6 +20,9 @@ const DefaultAudience = "sigstore"
 // Leeway is how far the runner's clock may run ahead of the issuer's.
 const Leeway = 30 * time.Second
 
+// maxAudience is how long an audience may be, in bytes; issuers set the same limit or a lower one.
+const maxAudience = 1000
+
 // FileFlag is the flag that names a token file, for hints.
 const FileFlag = "--token-file"
 
@@ -37,26 +40,28 @@ func (absent) Is(target error) bool { return target == ErrNone }
 
 // Options say where a token is to be had.
 type Options struct {
+	// CI is the run's, as build.Build names it: no other CI's own source is used.
+	CI string
 	// File is a file that holds a token; it comes before every other source.
 	File string
 	// Getenv reads a variable of the environment; unset and empty are the same.
 	Getenv func(string) string
 	// Audience the token must be for; "" means DefaultAudience.
 	Audience string
-	// Network asks GitHub's token endpoint; nil means one with default options.
+	// Network asks a CI's token endpoint; nil means one with default options.
 	Network *remote.Network
 	// Now is the runner's time.
 	Now time.Time
 }
 
 // Get returns the step's token from the first source that is there: File, the variable
-// SIGSTORE_ID_TOKEN, GitHub's token endpoint. If that one fails, so does Get: another
-// source might be another identity.
+// SIGSTORE_ID_TOKEN, the CI's own. If that one fails, so does Get: another source might be
+// another identity. That another CI's source is there is an error, too.
 //
 // Where there is no source, the error is ErrNone as well. A source that is missing, a
-// permission that is, and a token that is malformed, for
-// another audience, or expired are fault.Usage; an endpoint that does not answer is
-// fault.Undecided. No error holds the token or a part of it.
+// permission that is, and a token that is malformed, for another audience, or expired are
+// fault.Usage; an endpoint that does not answer is fault.Undecided. No error holds the token
+// or a part of it.
 func Get(ctx context.Context, o Options) (Token, error) {
 	t, err := Fetch(ctx, o)
 	if err == nil {
@@ -74,6 +79,10 @@ func Get(ctx context.Context, o Options) (Token, error) {
 // Fetch is Get without its checks of audience and expiry, for whoever reports each.
 func Fetch(ctx context.Context, o Options) (Token, error) {
 	o = o.withDefaults()
+	if len(o.Audience) > maxAudience || remote.Printable(o.Audience) != o.Audience {
+		return Token{}, fault.New(fault.Usage, "get ID token: the audience that is wanted is too long, or not printable").
+			WithHint("set --audience to what the Fulcio expects, or leave it out for %s", DefaultAudience)
+	}
 	raw, source, err := o.find(ctx)
 	if err != nil {
 		return Token{}, fmt.Errorf("get ID token: %w", err)
@@ -95,7 +104,7 @@ func (o Options) CheckAudience(t Token) error {
 	}
 	return fault.New(fault.Usage, "get ID token: the token from %s is for the audience %s, not %s (%s)",
 		t.Source, remote.Printable(strings.Join(shorten(t.Audience), ",")), remote.Printable(o.Audience), t.Describe()).
-		WithHint("%s", o.audienceHint())
+		WithHint("%s", o.advice().audience(o))
 }
 
 // CheckExpiry refuses a token that ended more than Leeway ago.
@@ -106,7 +115,7 @@ func (o Options) CheckExpiry(t Token) error {
 	}
 	return fault.New(fault.Usage, "get ID token: the token from %s expired at %s, the runner's clock says %s (%s)",
 		t.Source, t.Expiry.Format(time.RFC3339), o.Now.UTC().Format(time.RFC3339), t.Describe()).
-		WithHint("%s", o.expiryHint())
+		WithHint("%s", o.advice().expiry(o))
 }
 
 func (o Options) withDefaults() Options {
@@ -119,21 +128,22 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// find is the token of the one source, and that source's name.
-func (o Options) find(ctx context.Context) (raw, source string, err error) {
-	if o.File != "" {
-		source = "file " + remote.Printable(o.File)
-		raw, err = readFile(o.File)
-		return raw, source, err
+// find is the token of the first source that is there, and that source's name.
+func (o Options) find(ctx context.Context) (raw, name string, err error) {
+	for _, s := range sources() {
+		if s.here != nil && (s.ci == "" || s.ci == o.CI) && s.here(o) {
+			raw, err = s.read(ctx, o)
+			return raw, s.name(o), err
+		}
 	}
-	if raw = strings.TrimSpace(o.Getenv("SIGSTORE_ID_TOKEN")); raw != "" {
-		return raw, "SIGSTORE_ID_TOKEN", nil
+	for _, s := range sources() {
+		if s.here != nil && s.here(o) {
+			return "", "", fault.New(fault.Usage, "%s is there, and not used: this run's CI is %q", s.name(o), o.CI).
+				WithHint("leave --ci out, or %s", everywhere().none(o))
+		}
 	}
-	if o.Getenv("ACTIONS_ID_TOKEN_REQUEST_URL") != "" || o.Getenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN") != "" {
-		raw, err = o.askGitHub(ctx)
-		return raw, "GitHub's token endpoint", err
-	}
-	return "", "", absent{o.none()}
+	a := o.advice()
+	return "", "", absent{fault.New(fault.Usage, "%s is not set", a.missing).WithHint("%s", a.none(o))}
 }
 
 // readFile reads a token file, which may be a pipe.
@@ -160,43 +170,6 @@ func fileFault(path string, err error) error {
 	}
 	return fault.New(fault.Usage, "read %s: %w", remote.Printable(path), err).
 		WithHint("name a file that holds the token with %s", FileFlag)
-}
-
-// none is the error where there is no source, with the fix of the CI this is.
-func (o Options) none() error {
-	switch {
-	case o.Getenv("GITHUB_ACTIONS") == "true":
-		f := fault.New(fault.Usage, "ACTIONS_ID_TOKEN_REQUEST_URL is not set")
-		if o.Getenv("GITHUB_EVENT_NAME") == "pull_request" {
-			return f.WithHint(`add "permissions: id-token: write" to the job; a pull request from a fork gets no token: seal on push instead`)
-		}
-		return f.WithHint(`add "permissions: id-token: write" to the job`)
-	case o.Getenv("GITLAB_CI") == "true":
-		return fault.New(fault.Usage, "SIGSTORE_ID_TOKEN is not set").
-			WithHint(`add "id_tokens: {SIGSTORE_ID_TOKEN: {aud: %s}}" to the job`, o.Audience)
-	case o.Getenv("JENKINS_URL") != "":
-		return fault.New(fault.Usage, "SIGSTORE_ID_TOKEN is not set").
-			WithHint(`bind an "OpenID Connect id token" credential with the audience %s to SIGSTORE_ID_TOKEN in withCredentials, or its file to %s`, o.Audience, FileFlag)
-	}
-	return fault.New(fault.Usage, "there is none: SIGSTORE_ID_TOKEN is not set").
-		WithHint("set SIGSTORE_ID_TOKEN to a token for the audience %s, or name its file with %s", o.Audience, FileFlag)
-}
-
-func (o Options) audienceHint() string {
-	switch {
-	case o.Getenv("GITLAB_CI") == "true":
-		return fmt.Sprintf(`set "aud: %s" under id_tokens: SIGSTORE_ID_TOKEN in the job`, o.Audience)
-	case o.Getenv("JENKINS_URL") != "" && o.Getenv("GITHUB_ACTIONS") != "true":
-		return fmt.Sprintf("set the audience of the OpenID Connect credential to %s", o.Audience)
-	}
-	return fmt.Sprintf("ask the issuer for a token for the audience %s", o.Audience)
-}
-
-func (o Options) expiryHint() string {
-	if o.Getenv("GITLAB_CI") == "true" {
-		return "GitLab makes the token when the job starts: raise the job's timeout, seal in a job of its own, or set the runner's clock"
-	}
-	return "take the token right before sealing, or set the runner's clock"
 }
 
 // shorten bounds a list for an error.

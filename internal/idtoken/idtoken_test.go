@@ -52,8 +52,14 @@ func token(changes map[string]any) string {
 	return jwt(string(b))
 }
 
+// options are those of a step with the variables, on GitHub unless they say another CI.
 func options(vars map[string]string) Options {
+	ci := "github"
+	if vars["CI"] != "" {
+		ci = vars["CI"]
+	}
 	return Options{
+		CI:      ci,
 		Getenv:  func(k string) string { return vars[k] },
 		Network: remote.NewNetwork(remote.Options{Attempts: 2}),
 		Now:     now,
@@ -81,7 +87,7 @@ func refused(t *testing.T, o Options, kind fault.Kind, words ...string) {
 
 func leaks(t *testing.T, text string) {
 	t.Helper()
-	for _, secret := range []string{requestToken, signature, b64(`{"alg"`)[:6], "::set-output"} {
+	for _, secret := range []string{requestToken, requestToken[:12], signature, b64(`{"alg"`)[:6], "::set-output"} {
 		if strings.Contains(text, secret) {
 			t.Errorf("%q is shown: %s", secret, text)
 		}
@@ -149,24 +155,6 @@ func TestNeverTheNextSource(t *testing.T) {
 	refused(t, o, fault.Usage, "SIGSTORE_ID_TOKEN", "three parts")
 }
 
-func TestNoSource(t *testing.T) {
-	for _, tc := range []struct {
-		vars  map[string]string
-		words []string
-	}{
-		{map[string]string{"GITHUB_ACTIONS": "true"}, []string{"get ID token: ACTIONS_ID_TOKEN_REQUEST_URL is not set", `"permissions: id-token: write"`}},
-		{map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request"}, []string{"fork", `"permissions: id-token: write"`}},
-		{map[string]string{"GITLAB_CI": "true"}, []string{"id_tokens: {SIGSTORE_ID_TOKEN: {aud: sigstore}}"}},
-		{map[string]string{"JENKINS_URL": "https://jenkins.example.com/"}, []string{"OpenID Connect id token", FileFlag}},
-		{nil, []string{"SIGSTORE_ID_TOKEN", FileFlag}},
-	} {
-		refused(t, options(tc.vars), fault.Usage, tc.words...)
-		if _, err := Get(context.Background(), options(tc.vars)); !errors.Is(err, ErrNone) {
-			t.Errorf("%v: no source is not ErrNone: %v", tc.vars, err)
-		}
-	}
-}
-
 // TestSourceThatFails checks that a source that is there is never taken for none.
 func TestSourceThatFails(t *testing.T) {
 	closed := httptest.NewServer(nil)
@@ -214,93 +202,9 @@ func TestRefuseToken(t *testing.T) {
 		o.Audience = "sig"
 		refused(t, o, fault.Usage, "a,b, not sig")
 	})
-	t.Run("audience on gitlab and jenkins", func(t *testing.T) {
-		bad := token(map[string]any{"aud": "https://gitlab.example.com"})
-		refused(t, options(map[string]string{"SIGSTORE_ID_TOKEN": bad, "GITLAB_CI": "true"}), fault.Usage, `"aud: sigstore" under id_tokens`)
-		refused(t, options(map[string]string{"SIGSTORE_ID_TOKEN": bad, "JENKINS_URL": "https://j.example.com"}), fault.Usage, "OpenID Connect credential")
-		late := token(map[string]any{"exp": 1})
-		refused(t, options(map[string]string{"SIGSTORE_ID_TOKEN": late, "GITLAB_CI": "true"}), fault.Usage, "timeout")
-	})
 	t.Run("hostile claims are made printable", func(t *testing.T) {
 		refused(t, variable(token(map[string]any{"aud": "x\n::set-output name=a::b\x1b[2J"})), fault.Usage, "audience")
 		refused(t, variable(token(map[string]any{"aud": strings.Repeat("a", 20000), "sub": strings.Repeat("b", 20000)})), fault.Usage, "aaa…")
-	})
-}
-
-func TestEndpoint(t *testing.T) {
-	ask := func(t *testing.T, h http.HandlerFunc) Options {
-		return options(map[string]string{"ACTIONS_ID_TOKEN_REQUEST_URL": serve(t, h), "ACTIONS_ID_TOKEN_REQUEST_TOKEN": requestToken})
-	}
-	t.Run("forbidden", func(t *testing.T) {
-		refused(t, ask(t, func(w http.ResponseWriter, r *http.Request) {
-			http.Error(w, "no\n::set-output name=a::b", http.StatusForbidden)
-		}),
-			fault.Usage, "answered 403", "id-token: write")
-	})
-	t.Run("an echo of the credential", func(t *testing.T) {
-		refused(t, ask(t, func(w http.ResponseWriter, r *http.Request) {
-			http.Error(w, r.Header.Get("Authorization"), http.StatusUnauthorized)
-		}),
-			fault.Usage, "not shown")
-		refused(t, ask(t, func(w http.ResponseWriter, r *http.Request) {
-			http.Error(w, r.Header.Get("Authorization"), http.StatusBadGateway)
-		}),
-			fault.Undecided, "not shown")
-	})
-	t.Run("broken, then well", func(t *testing.T) {
-		n := 0
-		o := ask(t, func(w http.ResponseWriter, r *http.Request) {
-			if n++; n == 1 {
-				http.Error(w, "later", http.StatusServiceUnavailable)
-				return
-			}
-			fmt.Fprintf(w, `{"value":%q}`, token(nil))
-		})
-		if _, err := Get(context.Background(), o); err != nil || n != 2 {
-			t.Errorf("%d calls, %v", n, err)
-		}
-	})
-	t.Run("broken", func(t *testing.T) {
-		refused(t, ask(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusInternalServerError) }), fault.Undecided, "answered 500", "2 attempts")
-	})
-	t.Run("unreachable", func(t *testing.T) {
-		s := httptest.NewServer(nil)
-		s.Close()
-		refused(t, options(map[string]string{"ACTIONS_ID_TOKEN_REQUEST_URL": s.URL + "/secret-path", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": requestToken}), fault.Undecided, "GitHub's token endpoint")
-	})
-	t.Run("redirect", func(t *testing.T) {
-		elsewhere := serve(t, func(w http.ResponseWriter, r *http.Request) { t.Error("the redirect was followed") })
-		refused(t, ask(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere, http.StatusFound) }), fault.Undecided, "redirects")
-	})
-	for name, body := range map[string]string{
-		"huge":      `{"value":"` + strings.Repeat("a", 1<<20) + `"}`,
-		"not JSON":  "<html>",
-		"no value":  `{"count":0}`,
-		"not text":  `{"value":7}`,
-		"truncated": `{"value":"` + signature,
-	} {
-		t.Run(name, func(t *testing.T) {
-			refused(t, ask(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, body) }), fault.Undecided, "GitHub's token endpoint")
-		})
-	}
-	t.Run("not a token", func(t *testing.T) {
-		refused(t, ask(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, `{"value":"x.y.%s"}`, signature) }), fault.Usage, "header")
-	})
-	t.Run("cancelled", func(t *testing.T) {
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
-		_, err := Get(ctx, ask(t, func(w http.ResponseWriter, r *http.Request) {}))
-		if fault.KindOf(err) != fault.Interrupted {
-			t.Errorf("got %v", err)
-		}
-	})
-	for _, u := range []string{"http://example.com/token", "https://user:pw@example.com/", "ftp://127.0.0.1/", "/token", "http://127.0.0.1.example.com/", "http://[::1", "https://"} {
-		t.Run(u, func(t *testing.T) {
-			refused(t, options(map[string]string{"ACTIONS_ID_TOKEN_REQUEST_URL": u, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": requestToken}), fault.Usage, "ACTIONS_ID_TOKEN_REQUEST_URL is not an https URL")
-		})
-	}
-	t.Run("no request token", func(t *testing.T) {
-		refused(t, options(map[string]string{"ACTIONS_ID_TOKEN_REQUEST_URL": "https://example.com/"}), fault.Usage, "ACTIONS_ID_TOKEN_REQUEST_TOKEN is not set")
 	})
 }
 

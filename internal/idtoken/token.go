@@ -27,8 +27,8 @@ type Token struct {
 	Expiry time.Time
 	// Claims is the whole payload; its numbers are json.Number.
 	Claims map[string]any
-	// Source is where the token came from: "file PATH", "SIGSTORE_ID_TOKEN" or
-	// "GitHub's token endpoint".
+	// Source is where the token came from: "file PATH", a variable's name, or that of a
+	// service such as "GitHub's token endpoint".
 	Source string
 
 	raw string

@@ -16,7 +16,7 @@ func (r *run) context(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.token, err = r.askToken(ctx)
+	r.token, err = r.askToken(ctx, b.CI)
 	if r.SkipWithoutToken && errors.Is(err, idtoken.ErrNone) {
 		r.res.Status, r.res.Reason = StatusSkipped, err.Error()
 		r.res.Build = contextOf(b)
@@ -33,8 +33,9 @@ func (r *run) context(ctx context.Context) error {
 	return nil
 }
 
-func (r *run) askToken(ctx context.Context) (idtoken.Token, error) {
+func (r *run) askToken(ctx context.Context, ci string) (idtoken.Token, error) {
 	o := r.Token
+	o.CI = ci
 	o.Now = r.Now()
 	return idtoken.Get(ctx, o)
 }
@@ -61,7 +62,7 @@ func (r *run) freshToken(ctx context.Context) (sign.Token, error) {
 	if r.token.Expiry.After(r.Now().Add(tokenMargin)) {
 		return r.token, nil
 	}
-	t, err := r.askToken(ctx)
+	t, err := r.askToken(ctx, r.build.CI)
 	if err != nil {
 		return nil, err
 	}
