@@ -45,7 +45,7 @@ func readCircle(e *env, b *build.Build) {
 	}
 	b.Server, b.Builder.ID = circleServer, circleServer
 	b.Definition.URI = circleServer + "/api/v2/pipeline/" + e.read("CIRCLE_PIPELINE_ID", uuid) + "/config"
-	b.Run.URI = circleApp + "pipelines/workflows/" + b.Run.ID
+	b.Run.URI = circleApp + "/pipelines/workflows/" + b.Run.ID
 	b.Run.InvocationURI = circleApp + "/workflow/" + b.Run.ID + "/job/" + e.read("CIRCLE_WORKFLOW_JOB_ID", uuid)
 	if !forkedPull.MatchString(e.read("CIRCLE_BRANCH", text)) {
 		b.Source.Ref = e.ref("CIRCLE_TAG", "CIRCLE_BRANCH")
@@ -59,9 +59,8 @@ func readCircle(e *env, b *build.Build) {
 	}
 }
 
-// circleApp is where Fulcio's template for CircleCI has its pages. It ends in a slash and
-// is followed by another one in the run's name, which a certificate must agree with.
-const circleApp = "https://app.circleci.com/"
+// circleApp has the pages of runs.
+const circleApp = "https://app.circleci.com"
 
 func finishCircle(b *build.Build) {
 	if b.Definition.Name == "" {

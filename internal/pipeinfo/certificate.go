@@ -11,6 +11,9 @@ import (
 // invocation. It does not name the pipeline's run.
 var gitlabJob = regexp.MustCompile(`/-/jobs/[0-9]+$`)
 
+// circleJob is a CircleCI job in its workflow, which is the run.
+var circleJob = regexp.MustCompile(`^(.*/workflow/[^/]+)/job/[^/]+$`)
+
 // certified checks what a certificate says against the head and the place, and returns what
 // the certificate does not tell. A field that the certificate carries must be claimed alike;
 // one that a head leaves out is a contradiction too, or leaving it out would be a way around
@@ -71,6 +74,9 @@ func (h Head) runNamed(uri string) (bool, error) {
 	}
 	rest, _, _ := strings.Cut(uri, "#")
 	rest = strings.TrimSuffix(rest, "/")
+	if m := circleJob.FindStringSubmatch(rest); m != nil {
+		rest = m[1]
+	}
 	rest, attempt, has := strings.Cut(rest, "/attempts/")
 	if has && attempt != h.CI.Attempt {
 		return false, denied("the certificate is of attempt %q, but the path says %q", show(attempt), show(h.CI.Attempt))

@@ -23,6 +23,7 @@ func TestCertificateOfAnother(t *testing.T) {
 		return c
 	}
 	const gitlab = "https://gitlab.example.com/acme/app"
+	const circle = "https://app.circleci.com/workflow/w/job/j"
 	gitlabHead := func(h *Head) {
 		h.Source.URI, h.Definition.Path, h.Definition.URI = gitlab, ".gitlab-ci.yml", gitlab+"//.gitlab-ci.yml@refs/heads/main"
 	}
@@ -57,6 +58,10 @@ func TestCertificateOfAnother(t *testing.T) {
 		{name: "another attempt, claimed", claims: githubClaims("4711", "2"), invocation: githubClaims("4711", "2")[21], refused: "attempt"},
 		{name: "a run that is named like the attempt", head: func(h *Head) { h.CI.Run = "1" }, claims: github, refused: "4711"},
 		{name: "invocation left out", claims: github, invocation: "-", refused: "run invocation"},
+		{name: "CircleCI", head: func(h *Head) { h.CI.Run = "w" }, claims: claims{21: circle}, invocation: circle,
+			unchecked: []string{"source repository", "source commit", "source ref", "pipeline definition"}},
+		{name: "another workflow of CircleCI", head: func(h *Head) { h.CI.Run = "other" }, claims: claims{21: circle}, invocation: circle, refused: "run"},
+		{name: "a CircleCI job as the run", head: func(h *Head) { h.CI.Run = "j" }, claims: claims{21: circle}, invocation: circle, refused: "run"},
 		{name: "nothing in the certificate", claims: nil, unchecked: []string{"source repository", "source commit", "source ref", "pipeline definition", "run invocation"}},
 		{name: "no definition in the certificate", claims: without(18), unchecked: []string{"pipeline definition"}},
 		{name: "GitLab", head: gitlabHead, claims: claims{12: gitlab, 13: github[13], 14: github[14], 18: gitlab + "//.gitlab-ci.yml@refs/heads/main", 21: gitlab + "/-/jobs/99"},

@@ -102,8 +102,11 @@ func count(n int, noun string) string {
 }
 
 func at(source, commit string) string {
-	if commit == "" {
+	switch {
+	case commit == "":
 		return source
+	case source == "":
+		return "commit " + commit
 	}
 	return source + "@" + commit
 }

@@ -53,7 +53,8 @@ type Subject struct {
 type Certificate struct {
 	// Identity is the subject alternative name, of which there is just one.
 	Identity string `json:"identity"`
-	// Extensions are Fulcio's: the issuer, and what a CI's token said.
+	// Extensions are Fulcio's: the issuer, and what a CI's token said, in canonical form: an
+	// oddity of the public instance's templates is undone (see canonical).
 	Extensions certificate.Extensions `json:"extensions"`
 	NotBefore  time.Time              `json:"notBefore"`
 	NotAfter   time.Time              `json:"notAfter"`

@@ -96,11 +96,17 @@ func compare(path, said string, certified []string) (*Check, error) {
 
 // sourceMatched compares the commit of every dependency that is the source: the repository
 // of the certificate, at its ref or at none. A checkout of something else is another
-// dependency, which the certificate knows nothing of.
+// dependency, which the certificate knows nothing of. A certificate that has a commit and
+// no repository, as Buildkite's, leaves it to the predicate which one that is.
 func (c *verification) sourceMatched(predicate json.RawMessage, list string, x extensions) error {
 	raw, err := value(predicate, list)
 	if err != nil {
 		return denied(CheckClaims, err)
+	}
+	if x.SourceRepositoryURI == "" && x.SourceRepositoryDigest != "" {
+		if x.SourceRepositoryURI, err = field(predicate, "buildDefinition.externalParameters.source"); err != nil {
+			return denied(CheckClaims, err)
+		}
 	}
 	if raw == nil || x.SourceRepositoryURI == "" {
 		return nil

@@ -126,13 +126,22 @@ func TestClaimsHold(t *testing.T) {
 			"buildDefinition.externalParameters.source", "buildDefinition.externalParameters.variables.CI_COMMIT_SHA", "buildDefinition.externalParameters.variables.CI_COMMIT_REF_NAME",
 			"buildDefinition.internalParameters.job", "runDetails.metadata.invocationId", "buildDefinition.resolvedDependencies[0].digest.gitCommit",
 		}, []string{"runDetails.builder.id"}},
-		"gitlab-runner's own":    {gitlab(), set(gitlabProvenance(), "runDetails.metadata.invocationId", "9001"), []string{"runDetails.metadata.invocationId"}, nil},
-		"Jenkins":                {github(), own("https://pipeseal.github.io/buildtypes/jenkins/v1", github()), []string{"buildDefinition.externalParameters.source", "runDetails.metadata.invocationId"}, []string{"runDetails.builder.id"}},
+		"gitlab-runner's own": {gitlab(), set(gitlabProvenance(), "runDetails.metadata.invocationId", "9001"), []string{"runDetails.metadata.invocationId"}, nil},
+		"Jenkins":             {github(), own("https://pipeseal.github.io/buildtypes/jenkins/v1", github()), []string{"buildDefinition.externalParameters.source", "runDetails.metadata.invocationId"}, []string{"runDetails.builder.id"}},
+		"Buildkite": {buildkite(), set(own("https://pipeseal.github.io/buildtypes/buildkite/v1", buildkite()), "buildDefinition", obj{
+			"buildType": "https://pipeseal.github.io/buildtypes/buildkite/v1", "externalParameters": obj{"source": "https://github.com/acme/app"},
+			"internalParameters":   obj{"buildkite": obj{"trigger": "webhook"}},
+			"resolvedDependencies": []any{obj{"uri": "git+https://github.com/acme/app@refs/heads/main", "digest": obj{"gitCommit": buildkite().SourceRepositoryDigest}}},
+		}), []string{"buildDefinition.resolvedDependencies[0].digest.gitCommit", "buildDefinition.internalParameters.buildkite.trigger", "runDetails.metadata.invocationId"}, []string{"runDetails.builder.id"}},
+		"CircleCI, whose certificate has no commit": {circle(), set(own("https://pipeseal.github.io/buildtypes/circleci/v1", canonical(circle())), "buildDefinition.resolvedDependencies",
+			[]any{obj{"uri": "git+https://github.com/acme/app@refs/heads/main", "digest": obj{"gitCommit": "89abcdef"}}}),
+			[]string{"buildDefinition.externalParameters.source", "buildDefinition.externalParameters.ref", "runDetails.metadata.invocationId"},
+			[]string{"buildDefinition.resolvedDependencies[0].digest.gitCommit", "runDetails.builder.id"}},
 		"an unknown build type":  {github(), own("https://example.com/build/v1", elsewhere()), nil, []string{CheckClaims, "runDetails.builder.id"}},
 		"no build type, nothing": {github(), obj{}, nil, []string{CheckClaims}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, err := w.verify(w.sign(tt.x, statementOf(ProvenanceType, tt.predicate)).log().stamp(), Options{}, Expectation{Repo: tt.x.SourceRepositoryURI})
+			a, err := w.verify(w.sign(tt.x, statementOf(ProvenanceType, tt.predicate)).log().stamp(), Options{}, Expectation{Issuer: tt.x.Issuer, Repo: canonical(tt.x).SourceRepositoryURI})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -180,6 +189,15 @@ func TestRefusesClaims(t *testing.T) {
 	add("a GitHub workflow as an unknown build type's builder", github(), ProvenanceType,
 		obj{"buildDefinition": obj{"buildType": "https://example.com/x"}, "runDetails": obj{"builder": obj{"id": "https://github.com/acme/trusted/.github/workflows/go.yml@refs/tags/v1"}}}, "builder.id")
 	add("a self-hosted runner as a hosted one", github(), ProvenanceType, set(githubProvenance(), "runDetails.builder.id", "https://github.com/actions/runner/self-hosted"), "builder.id")
+	add("Buildkite, the trigger", buildkite(), ProvenanceType,
+		obj{"buildDefinition": obj{"buildType": "https://pipeseal.github.io/buildtypes/buildkite/v1", "internalParameters": obj{"buildkite": obj{"trigger": "forged"}}}}, `"forged", and the certificate says`)
+	add("Buildkite, the commit", buildkite(), ProvenanceType,
+		obj{"buildDefinition": obj{"buildType": "https://pipeseal.github.io/buildtypes/buildkite/v1", "externalParameters": obj{"source": "https://github.com/acme/app"},
+			"resolvedDependencies": []any{obj{"uri": "git+https://github.com/acme/app@refs/heads/main", "digest": obj{"gitCommit": "forged"}}}}}, `"forged", and the certificate says`)
+	add("CircleCI, the source", circle(), ProvenanceType,
+		obj{"buildDefinition": obj{"buildType": "https://pipeseal.github.io/buildtypes/circleci/v1", "externalParameters": obj{"source": "https://github.com/acme/other"}}}, `and the certificate says "https://github.com/acme/app"`)
+	add("CircleCI, the run", circle(), ProvenanceType,
+		obj{"buildDefinition": obj{"buildType": "https://pipeseal.github.io/buildtypes/circleci/v1"}, "runDetails": obj{"metadata": obj{"invocationId": "https://app.circleci.com/workflow/w/job/other"}}}, "invocationId")
 	add("a claim that is no string", github(), ProvenanceType, set(githubProvenance(), "buildDefinition.externalParameters.workflow.ref", []any{"refs/heads/main"}), "no string")
 	add("parameters that are no object", github(), ProvenanceType, set(githubProvenance(), "buildDefinition.externalParameters.workflow", "x"), "not a JSON object")
 	add("dependencies that are no list", github(), ProvenanceType, set(githubProvenance(), "buildDefinition.resolvedDependencies", "x"), "no list")

@@ -1,15 +1,13 @@
 package verify
 
-import (
-	"strings"
-
-	"github.com/sigstore/fulcio/pkg/certificate"
-)
+import "strings"
 
 // The predicates whose fields a certificate may carry too.
 const (
 	// ProvenanceType is SLSA provenance v1 (1.0 to 1.2).
 	ProvenanceType = "https://slsa.dev/provenance/v1"
+	// ownType begins our own build types (docs/buildtypes), a CI's name and a version follow.
+	ownType = "https://pipeseal.github.io/buildtypes/"
 	// PipeinfoType is a pipeinfo step as a predicate.
 	PipeinfoType = "https://pipeseal.github.io/pipeinfo/v1"
 )
@@ -66,19 +64,18 @@ func claims(predicateType, buildType string) (table []claim, known bool) {
 			{path: "runDetails.metadata.invocationId", certified: gitlabInvocation, run: true},
 			{path: "runDetails.builder.id", certified: called, only: isWorkflow, run: true},
 		}, true
-	case strings.HasPrefix(buildType, "https://pipeseal.github.io/buildtypes/"):
+	case strings.HasPrefix(buildType, ownType):
+		name, _, _ := strings.Cut(strings.TrimPrefix(buildType, ownType), "/")
 		return []claim{
 			{path: "buildDefinition.externalParameters.source", certified: of(func(x extensions) string { return x.SourceRepositoryURI }), run: true},
 			{path: "buildDefinition.externalParameters.ref", certified: of(func(x extensions) string { return x.SourceRepositoryRef })},
+			{path: "buildDefinition.internalParameters." + name + ".trigger", certified: of(func(x extensions) string { return x.BuildTrigger })},
 			{path: "runDetails.metadata.invocationId", certified: of(func(x extensions) string { return x.RunInvocationURI }), run: true},
 			{path: "runDetails.builder.id", certified: called, only: isWorkflow, run: true},
 		}, true
 	}
 	return []claim{{path: "runDetails.builder.id", certified: called, only: isWorkflow, run: true}}, false
 }
-
-// extensions are those of Fulcio.
-type extensions = certificate.Extensions
 
 // of is one extension.
 func of(get func(extensions) string) func(*Certificate) []string {

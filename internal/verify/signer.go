@@ -70,7 +70,7 @@ func summarize(leaf *x509.Certificate) (*Certificate, error) {
 	}
 	sum := sha256.Sum256(leaf.Raw)
 	return &Certificate{
-		Identity: name, Extensions: extensions,
+		Identity: name, Extensions: canonical(extensions),
 		NotBefore: leaf.NotBefore.UTC(), NotAfter: leaf.NotAfter.UTC(),
 		Fingerprint: hex.EncodeToString(sum[:]), KeyFingerprint: key, PublicKey: leaf.PublicKey,
 	}, nil
