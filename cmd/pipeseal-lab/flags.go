@@ -114,7 +114,7 @@ func (s *settings) start(ctx context.Context, p process) (*started, error) {
 		if err != nil {
 			return nil, &exit{exitUsage, err}
 		}
-		out.steps[ci], o.Claims[lab.Issuer(ci)] = one, one.Claims()
+		out.steps[ci], o.Claims[lab.Issuer(one.Issuer())] = one, one.Claims()
 	}
 	o.Run.Repository, o.Run.ID, o.Run.Attempt = out.steps[step.GitHub].Run()
 	if o.Run.Jobs, err = out.steps[step.GitHub].Jobs(s.jobs); err != nil {
@@ -174,16 +174,17 @@ func (s *settings) rules() ([]*inject.Rule, error) {
 
 // environ is where everything of the lab is, for a step of the CI.
 func (s *started) environ(ci step.CI) []string {
+	issuer := lab.Issuer(s.steps[ci].Issuer())
 	return []string{
 		"PIPESEAL_LAB_DIR=" + s.Dir(),
 		"PIPESEAL_LAB_FULCIO=" + s.URL(lab.Fulcio),
 		"PIPESEAL_LAB_GITHUB_API=" + s.URL(lab.GitHubAPI),
 		"PIPESEAL_LAB_GITHUB_TOKEN=" + s.RequestToken(),
-		"PIPESEAL_LAB_OIDC=" + s.IssuerURL(lab.Issuer(ci)),
+		"PIPESEAL_LAB_OIDC=" + s.IssuerURL(issuer),
 		"PIPESEAL_LAB_REGISTRY=" + s.Address(lab.Registry),
 		"PIPESEAL_LAB_REGISTRY_FALLBACK=" + s.Address(lab.RegistryFallback),
 		"PIPESEAL_LAB_REKOR=" + s.URL(lab.Rekor),
-		"PIPESEAL_LAB_TOKEN_URL=" + s.TokenURL(lab.Issuer(ci)),
+		"PIPESEAL_LAB_TOKEN_URL=" + s.TokenURL(issuer),
 		"PIPESEAL_LAB_TSA=" + s.TSAURL(),
 		"PIPESEAL_TRUST=" + filepath.Join(s.Dir(), lab.TrustFile),
 	}

@@ -112,10 +112,15 @@ func TestEnvironment(t *testing.T) {
 	token := []string{"SIGSTORE_ID_TOKEN"}
 	request := []string{"ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"}
 	for ci, c := range map[string]struct{ has, hasNot []string }{
-		"generic": {token, append(request, "CI", "PIPESEAL_TOKEN_FILE")},
-		"github":  {append(request, "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"), append(token, "GITLAB_CI", "JENKINS_URL")},
-		"gitlab":  {append(token, "GITLAB_CI", "CI_PROJECT_PATH"), append(request, "GITHUB_ACTIONS")},
-		"jenkins": {[]string{"PIPESEAL_TOKEN_FILE", "JENKINS_URL"}, slices.Concat(token, request, []string{"GITHUB_ACTIONS"})},
+		"generic":   {token, append(request, "CI", "PIPESEAL_TOKEN_FILE")},
+		"github":    {append(request, "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"), append(token, "GITLAB_CI", "JENKINS_URL")},
+		"gitlab":    {append(token, "GITLAB_CI", "CI_PROJECT_PATH"), append(request, "GITHUB_ACTIONS")},
+		"jenkins":   {[]string{"PIPESEAL_TOKEN_FILE", "JENKINS_URL"}, slices.Concat(token, request, []string{"GITHUB_ACTIONS"})},
+		"forgejo":   {append(token, "FORGEJO_ACTIONS", "GITHUB_ACTIONS"), append(request, "GITLAB_CI")},
+		"buildkite": {append(token, "BUILDKITE"), append(request, "GITHUB_ACTIONS")},
+		"circleci":  {append(token, "CIRCLECI"), append(request, "GITHUB_ACTIONS")},
+		"azure":     {append(token, "TF_BUILD"), append(request, "GITHUB_ACTIONS")},
+		"bitbucket": {append(token, "BITBUCKET_BUILD_NUMBER"), append(request, "GITHUB_ACTIONS")},
 	} {
 		t.Run(ci, func(t *testing.T) {
 			got := environ(t, []string{

@@ -103,7 +103,7 @@ func (s *runSettings) environ(p process, l *started, dir string) ([]string, erro
 		case step.GitHub:
 			places.RequestURL, places.RequestToken = l.RequestURL(), l.RequestToken()
 		default:
-			if places.Token, err = l.Mint(lab.Issuer(ci)); err != nil {
+			if places.Token, err = l.Mint(lab.Issuer(l.steps[ci].Issuer())); err != nil {
 				return nil, err
 			}
 			if ci == step.Jenkins {

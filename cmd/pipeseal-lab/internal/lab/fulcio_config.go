@@ -6,12 +6,13 @@ import (
 )
 
 // fulcioConfig says whose tokens Fulcio takes and which certificate extensions it makes
-// of their claims. The templates for GitHub and GitLab are the public instance's
-// (github.com/sigstore/fulcio, config/identity/config.yaml), so that a certificate of
-// the lab looks like one of the public instance but for its issuer.
+// of their claims. The templates for GitHub, GitLab, Buildkite and CircleCI are the public
+// instance's (github.com/sigstore/fulcio, config/identity/config.yaml), so that a certificate
+// of the lab looks like one of the public instance but for its issuer.
 func fulcioConfig(oidc *issuer) *config.FulcioConfig {
 	providers := map[Issuer]config.IssuerMetadata{
-		GitHub: githubTemplates(), GitLab: gitlabTemplates(), Jenkins: jenkinsTemplates(),
+		GitHub: githubTemplates(), GitLab: gitlabTemplates(), Jenkins: jenkinsTemplates(), Forgejo: forgejoTemplates(),
+		Buildkite: buildkiteTemplates(), CircleCI: circleTemplates(), Azure: azureTemplates(), Bitbucket: bitbucketTemplates(),
 	}
 	cfg := &config.FulcioConfig{
 		OIDCIssuers:      map[string]config.OIDCIssuer{},
@@ -81,22 +82,34 @@ func gitlabTemplates() config.IssuerMetadata {
 	}
 }
 
-// jenkinsTemplates are the lab's own, for no public instance takes a Jenkins' tokens.
-// sub and build_number are in every token of the oidc-provider plugin; the others are
-// claim templates an administrator adds to it under the variables' names, as docs/lab.md
-// says. The signer is the job, because that is what the subject names.
-func jenkinsTemplates() config.IssuerMetadata {
+// buildkiteTemplates do not name the repository.
+func buildkiteTemplates() config.IssuerMetadata {
 	return config.IssuerMetadata{
-		DefaultTemplateValues:          map[string]string{"runner_environment": "self-hosted"},
-		SubjectAlternativeNameTemplate: "sub",
+		DefaultTemplateValues:          map[string]string{"url": "https://buildkite.com"},
+		SubjectAlternativeNameTemplate: "{{.url}}/{{.organization_slug}}/{{.pipeline_slug}}",
 		ExtensionTemplates: certificate.Extensions{
-			BuildSignerURI:         "sub",
+			RunInvocationURI:       "{{.url}}/{{.organization_slug}}/{{.pipeline_slug}}/builds/{{.build_number}}#{{.job_id}}",
 			RunnerEnvironment:      "runner_environment",
-			SourceRepositoryURI:    "git_url",
-			SourceRepositoryDigest: "git_commit",
-			SourceRepositoryRef:    "git_ref",
-			BuildConfigURI:         "sub",
-			RunInvocationURI:       "build_url",
+			SourceRepositoryDigest: "build_commit",
+			BuildTrigger:           "build_source",
+		},
+	}
+}
+
+// circleTemplates name no commit. The two slashes of the run and the quotes around no
+// runner are the public instance's.
+func circleTemplates() config.IssuerMetadata {
+	const signer = `{{.api_url}}/projects/{{(index . "oidc.circleci.com/project-id")}}/pipeline-definitions/{{(index . "oidc.circleci.com/pipeline-definition-id")}}`
+	return config.IssuerMetadata{
+		DefaultTemplateValues:          map[string]string{"api_url": "https://circleci.com/api/v2", "platform_url": "https://app.circleci.com/"},
+		SubjectAlternativeNameTemplate: signer,
+		ExtensionTemplates: certificate.Extensions{
+			BuildConfigURI:      `{{.api_url}}/pipeline/{{(index . "oidc.circleci.com/pipeline-id")}}/config`,
+			BuildSignerURI:      signer,
+			RunInvocationURI:    `{{.platform_url}}/workflow/{{(index . "oidc.circleci.com/workflow-id")}}/job/{{(index . "oidc.circleci.com/job-id")}}`,
+			RunnerEnvironment:   `{{if eq (index . "oidc.circleci.com/ssh-rerun") "true"}}ssh-rerun{{ else }}""{{end}}`,
+			SourceRepositoryRef: `{{index . "oidc.circleci.com/vcs-ref"}}`,
+			SourceRepositoryURI: `{{index . "oidc.circleci.com/vcs-origin"}}`,
 		},
 	}
 }

@@ -21,16 +21,23 @@ import (
 // the issuer's URL.
 type Issuer string
 
-// The issuers: one for each CI, and one for plain workload tokens.
+// The issuers: one for each CI that has tokens, and one for plain workload tokens.
 const (
-	GitHub  Issuer = "github"
-	GitLab  Issuer = "gitlab"
-	Jenkins Issuer = "jenkins"
-	Generic Issuer = "generic"
+	GitHub    Issuer = "github"
+	GitLab    Issuer = "gitlab"
+	Jenkins   Issuer = "jenkins"
+	Forgejo   Issuer = "forgejo"
+	Buildkite Issuer = "buildkite"
+	CircleCI  Issuer = "circleci"
+	Azure     Issuer = "azure"
+	Bitbucket Issuer = "bitbucket"
+	Generic   Issuer = "generic"
 )
 
 // Issuers are all of them.
-func Issuers() []Issuer { return []Issuer{GitHub, GitLab, Jenkins, Generic} }
+func Issuers() []Issuer {
+	return []Issuer{GitHub, GitLab, Jenkins, Forgejo, Buildkite, CircleCI, Azure, Bitbucket, Generic}
+}
 
 const (
 	// Audience is the one Fulcio accepts.

@@ -46,7 +46,26 @@ func claims() map[Issuer]map[string]any {
 			"sub": jobURL, "build_number": 42, "build_url": jobURL + "42/", "job_name": "acme/app/main", "job_url": jobURL,
 			"git_url": "https://github.com/acme/app", "git_commit": commit, "git_ref": "refs/heads/main",
 		},
-		Generic: {"sub": "pipeline@example.com", "email": "pipeline@example.com", "email_verified": true},
+		Forgejo: {
+			"sub": "repo:acme/app:ref:refs/heads/main", "event_name": "push", "ref": "refs/heads/main", "repository": "acme/app", "repository_id": "1",
+			"repository_owner": "acme", "repository_owner_id": "2", "run_attempt": "3", "run_id": "4", "sha": commit,
+			"workflow_ref": "acme/app/.forgejo/workflows/build.yml@refs/heads/main",
+		},
+		Buildkite: {
+			"sub": "organization:acme:pipeline:app", "organization_slug": "acme", "pipeline_slug": "app", "build_number": 9, "job_id": "e44f9784",
+			"build_commit": commit, "build_source": "webhook", "runner_environment": "self-hosted",
+		},
+		CircleCI: {
+			"sub": "org/o/project/p/user/u", "oidc.circleci.com/context-ids": []string{}, "oidc.circleci.com/job-id": "j", "oidc.circleci.com/pipeline-id": "n",
+			"oidc.circleci.com/pipeline-definition-id": "d", "oidc.circleci.com/project-id": "p", "oidc.circleci.com/ssh-rerun": false,
+			"oidc.circleci.com/vcs-origin": "github.com/acme/app", "oidc.circleci.com/vcs-ref": "refs/heads/main", "oidc.circleci.com/workflow-id": "w",
+		},
+		Azure: {
+			"sub": "p://acme/app/app", "def_id": "12", "rpo_id": "r", "rpo_uri": "https://dev.azure.com/acme/app/_git/app", "rpo_ver": commit,
+			"rpo_ref": "refs/heads/main", "run_id": "9",
+		},
+		Bitbucket: {"sub": "{r}:{s}", "workspaceUuid": "{w}", "repositoryUuid": "{r}", "stepUuid": "{s}"},
+		Generic:   {"sub": "pipeline@example.com", "email": "pipeline@example.com", "email_verified": true},
 	}
 }
 
@@ -157,6 +176,8 @@ func TestSign(t *testing.T) {
 	l := begin(t, Options{})
 	const app, run = "https://github.com/acme/app", "https://github.com/acme/app/actions/runs/4/attempts/3"
 	const gitlab, config = "https://gitlab.com/acme/app", "https://gitlab.com/acme/app//.gitlab-ci.yml@refs/heads/main"
+	const forgejo = "https://codeberg.org/acme/app/.forgejo/workflows/build.yml@refs/heads/main"
+	const circle, azure = "https://circleci.com/api/v2/projects/p/pipeline-definitions/d", "https://dev.azure.com/acme/app/_build?"
 	for as, c := range map[Issuer]struct {
 		san        string
 		extensions map[int]string
@@ -175,7 +196,23 @@ func TestSign(t *testing.T) {
 		Jenkins: {jobURL, map[int]string{
 			9: jobURL, 11: "self-hosted", 12: app, 13: commit, 14: "refs/heads/main", 18: jobURL, 21: jobURL + "42/", 24: jobURL,
 		}},
-		Generic: {"pipeline@example.com", map[int]string{24: "pipeline@example.com"}},
+		Forgejo: {forgejo, map[int]string{
+			9: forgejo, 12: "https://codeberg.org/acme/app", 13: commit, 14: "refs/heads/main", 15: "1", 16: "https://codeberg.org/acme", 17: "2",
+			18: forgejo, 20: "push", 21: "https://codeberg.org/acme/app/actions/runs/4/attempts/3", 24: "repo:acme/app:ref:refs/heads/main",
+		}},
+		Buildkite: {"https://buildkite.com/acme/app", map[int]string{
+			11: "self-hosted", 13: commit, 20: "webhook", 21: "https://buildkite.com/acme/app/builds/9#e44f9784", 24: "organization:acme:pipeline:app",
+		}},
+		CircleCI: {circle, map[int]string{
+			9: circle, 11: `""`, 12: "github.com/acme/app", 14: "refs/heads/main", 18: "https://circleci.com/api/v2/pipeline/n/config",
+			21: "https://app.circleci.com//workflow/w/job/j", 24: "org/o/project/p/user/u",
+		}},
+		Azure: {azure + "definitionId=12", map[int]string{
+			9: azure + "definitionId=12", 12: "https://dev.azure.com/acme/app/_git/app", 13: commit, 14: "refs/heads/main", 15: "r",
+			18: azure + "definitionId=12", 21: "https://dev.azure.com/acme/app/_build/results?buildId=9", 24: "p://acme/app/app",
+		}},
+		Bitbucket: {"https://bitbucket.org/%7Bw%7D/%7Br%7D", map[int]string{9: "https://bitbucket.org/{w}/{r}", 15: "{r}", 24: "{r}:{s}"}},
+		Generic:   {"pipeline@example.com", map[int]string{24: "pipeline@example.com"}},
 	} {
 		t.Run(string(as), func(t *testing.T) {
 			b := signed(t, l, as, "artifact")

@@ -1,7 +1,6 @@
 package step
 
 import (
-	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -14,10 +13,7 @@ const gitlabHost = "gitlab.com"
 // "Predefined CI/CD variables reference"), and the ID token as
 // "id_tokens: SIGSTORE_ID_TOKEN: aud: sigstore" hands it over.
 func (s *Step) gitlabEnviron(p Places) map[string]string {
-	workspace := s.at.Root
-	if workspace == "" {
-		workspace, _ = os.Getwd()
-	}
+	workspace := s.workspace()
 	server := "https://" + gitlabHost
 	project := server + "/" + s.source.repository
 	vars := map[string]string{

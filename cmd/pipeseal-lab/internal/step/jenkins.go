@@ -40,10 +40,7 @@ func (s *Step) jenkinsEnviron(p Places) (map[string]string, error) {
 			return nil, fmt.Errorf("write the token's file: %w", err)
 		}
 	}
-	workspace := s.at.Root
-	if workspace == "" {
-		workspace, _ = os.Getwd()
-	}
+	workspace := s.workspace()
 	j := s.jenkinsJob()
 	vars := map[string]string{
 		"BRANCH_NAME":         j.branch,

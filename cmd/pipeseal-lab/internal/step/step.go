@@ -23,14 +23,76 @@ type CI string
 
 // The CIs; Generic is a machine that runs none of the others.
 const (
-	Generic CI = "generic"
-	GitHub  CI = "github"
-	GitLab  CI = "gitlab"
-	Jenkins CI = "jenkins"
+	Generic   CI = "generic"
+	GitHub    CI = "github"
+	GitLab    CI = "gitlab"
+	Jenkins   CI = "jenkins"
+	Forgejo   CI = "forgejo"
+	Gitea     CI = "gitea"
+	Buildkite CI = "buildkite"
+	CircleCI  CI = "circleci"
+	Azure     CI = "azure"
+	Bitbucket CI = "bitbucket"
 )
 
+// provider is how one CI tells a step about itself.
+type provider struct {
+	ci CI
+	// events may have started a run; the first is the usual one, and none is a push.
+	events []string
+	// definition is where the CI looks for a pipeline's definition.
+	definition string
+	// environ are the step's variables, with a token where the CI hands one over.
+	environ func(*Step, Places) (map[string]string, error)
+	// claims are what the CI's token says, without iss, iat, nbf, exp and jti; nil where
+	// the CI has no tokens, so that the step has those of a machine.
+	claims func(*Step) map[string]any
+}
+
+func providers() []provider {
+	return []provider{
+		{ci: Generic, environ: variables((*Step).genericEnviron), claims: genericClaims},
+		{ci: GitHub, environ: (*Step).githubEnviron, claims: (*Step).githubClaims,
+			events: []string{"push", "pull_request", "pull_request_target", "workflow_run", "workflow_dispatch", "schedule", "release", "merge_group"}},
+		{ci: GitLab, environ: variables((*Step).gitlabEnviron), claims: (*Step).gitlabClaims, definition: ".gitlab-ci.yml",
+			events: []string{"push", "merge_request_event", "web", "schedule", "api", "trigger", "pipeline"}},
+		{ci: Jenkins, environ: (*Step).jenkinsEnviron, claims: (*Step).jenkinsClaims, definition: "Jenkinsfile",
+			events: []string{"push", "pull_request"}},
+		{ci: Forgejo, environ: variables((*Step).forgejoEnviron), claims: (*Step).forgejoClaims, definition: ".forgejo/workflows/build.yml"},
+		{ci: Gitea, environ: variables((*Step).giteaEnviron), definition: ".gitea/workflows/build.yml"},
+		{ci: Buildkite, environ: variables((*Step).buildkiteEnviron), claims: (*Step).buildkiteClaims, definition: ".buildkite/pipeline.yml",
+			events: []string{"webhook", "ui", "api", "trigger_job", "schedule"}},
+		{ci: CircleCI, environ: variables((*Step).circleEnviron), claims: (*Step).circleClaims, definition: ".circleci/config.yml"},
+		{ci: Azure, environ: variables((*Step).azureEnviron), claims: (*Step).azureClaims, definition: "azure-pipelines.yml",
+			events: []string{"IndividualCI", "Manual", "Schedule"}},
+		{ci: Bitbucket, environ: variables((*Step).bitbucketEnviron), claims: (*Step).bitbucketClaims, definition: "bitbucket-pipelines.yml"},
+	}
+}
+
+// variables is the environ of a CI that writes no file.
+func variables(environ func(*Step, Places) map[string]string) func(*Step, Places) (map[string]string, error) {
+	return func(s *Step, p Places) (map[string]string, error) { return environ(s, p), nil }
+}
+
+// of is the CI's row; one that is not known is a machine's.
+func of(ci CI) provider {
+	all := providers()
+	for _, p := range all {
+		if p.ci == ci {
+			return p
+		}
+	}
+	return all[0]
+}
+
 // CIs are all of them.
-func CIs() []CI { return []CI{Generic, GitHub, GitLab, Jenkins} }
+func CIs() []CI {
+	var all []CI
+	for _, p := range providers() {
+		all = append(all, p.ci)
+	}
+	return all
+}
 
 // Choice is what the caller decides about the run; the zero value decides nothing.
 type Choice struct {
@@ -94,7 +156,10 @@ const (
 // New describes a step on the CI, started at now from the checkout.
 func New(ci CI, at Checkout, c Choice, now time.Time) (*Step, error) {
 	s := &Step{ci: ci, at: at, started: now.UTC(), event: c.Event, job: or(c.Job, "build")}
-	allowed := events(ci)
+	allowed := of(ci).events
+	if allowed == nil {
+		allowed = []string{"push"}
+	}
 	if s.event == "" {
 		s.event = allowed[0]
 	}
@@ -127,33 +192,9 @@ func or(s, otherwise string) string {
 	return s
 }
 
-// events are the events a run of the CI may be started by; the first is the usual one.
-func events(ci CI) []string {
-	switch ci {
-	case GitHub:
-		return []string{"push", "pull_request", "pull_request_target", "workflow_run", "workflow_dispatch", "schedule", "release", "merge_group"}
-	case GitLab:
-		return []string{"push", "merge_request_event", "web", "schedule", "api", "trigger", "pipeline"}
-	case Jenkins:
-		return []string{"push", "pull_request"}
-	}
-	return []string{"push"}
-}
-
 // Environ is the step's environment, NAME=VALUE, sorted; it writes the files it names.
 func (s *Step) Environ(p Places) ([]string, error) {
-	var vars map[string]string
-	var err error
-	switch s.ci {
-	case GitHub:
-		vars, err = s.githubEnviron(p)
-	case GitLab:
-		vars = s.gitlabEnviron(p)
-	case Jenkins:
-		vars, err = s.jenkinsEnviron(p)
-	default:
-		vars = map[string]string{"SIGSTORE_ID_TOKEN": p.Token}
-	}
+	vars, err := of(s.ci).environ(s, p)
 	if err != nil {
 		return nil, err
 	}
@@ -167,21 +208,45 @@ func (s *Step) Environ(p Places) ([]string, error) {
 	return out, nil
 }
 
-// Claims are what the CI's token says about the step, without iss, iat, nbf, exp and jti.
-func (s *Step) Claims() map[string]any {
-	switch s.ci {
-	case GitHub:
-		return s.githubClaims()
-	case GitLab:
-		return s.gitlabClaims()
-	case Jenkins:
-		return s.jenkinsClaims()
+// Issuer is whose tokens the step has: the CI's own, or a machine's.
+func (s *Step) Issuer() CI {
+	if of(s.ci).claims == nil {
+		return Generic
 	}
+	return s.ci
+}
+
+// Claims are what the step's token says, without iss, iat, nbf, exp and jti.
+func (s *Step) Claims() map[string]any { return of(s.Issuer()).claims(s) }
+
+func (s *Step) genericEnviron(p Places) map[string]string {
+	return map[string]string{"SIGSTORE_ID_TOKEN": p.Token}
+}
+
+func genericClaims(*Step) map[string]any {
 	return map[string]any{"sub": "pipeline@example.com", "email": "pipeline@example.com", "email_verified": true}
+}
+
+// workspace is the directory the step starts in.
+func (s *Step) workspace() string {
+	if s.at.Root != "" {
+		return s.at.Root
+	}
+	dir, _ := os.Getwd()
+	return dir
 }
 
 // ref is the full ref the run was started for.
 func (s *Step) ref() string { return "refs/heads/" + s.source.branch }
+
+// stableUUID is a UUID that is the same for the same name.
+func stableUUID(name string) string {
+	h := fnv.New128a()
+	h.Write([]byte(name))
+	id := h.Sum(nil)
+	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
+}
 
 // identifier is a stable number for a name.
 func identifier(name string) string {
@@ -225,11 +290,8 @@ var nameLine = regexp.MustCompile(`(?m)^name:[ \t]*(.+?)[ \t]*(?:#.*)?\r?$`)
 
 // definition is the path and display name of the pipeline's definition.
 func definition(ci CI, root, chosen string) (file, name string) {
-	switch ci {
-	case GitLab:
-		return or(chosen, ".gitlab-ci.yml"), ""
-	case Jenkins:
-		return or(chosen, "Jenkinsfile"), ""
+	if usual := of(ci).definition; usual != "" {
+		return or(chosen, usual), ""
 	}
 	file = chosen
 	if file == "" && root != "" {

@@ -55,6 +55,12 @@ func TestSteps(t *testing.T) {
 		"gitlab-merge_request":       {GitLab, Choice{Event: "merge_request_event"}, "feature/x", app},
 		"jenkins-push":               {Jenkins, Choice{}, "feature/x", app},
 		"jenkins-pull_request":       {Jenkins, Choice{Event: "pull_request"}, "feature/x", app},
+		"forgejo-push":               {Forgejo, Choice{}, "main", app},
+		"gitea-push":                 {Gitea, Choice{}, "main", app},
+		"buildkite-retried":          {Buildkite, Choice{Attempt: "2"}, "feature/x", app},
+		"circleci-push":              {CircleCI, Choice{}, "main", app},
+		"azure-push":                 {Azure, Choice{Attempt: "2"}, "main", app},
+		"bitbucket-push":             {Bitbucket, Choice{Visibility: "private"}, "main", app},
 		"generic":                    {Generic, Choice{}, "main", app},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -224,7 +230,8 @@ func TestClean(t *testing.T) {
 	drop := []string{
 		"CI=true", "CI_COMMIT_SHA=x", "GITHUB_ACTIONS=true", "GITHUB_TOKEN=secret", "RUNNER_OS=Linux", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=x",
 		"GITLAB_CI=true", "JENKINS_URL=x", "JENKINS_HOME=x", "BUILD_URL=x", "JOB_NAME=x", "SIGSTORE_ID_TOKEN=x", "PIPESEAL_TRUST=x",
-		"PIPESEAL_LAB_DIR=x", "BRANCH_NAME=x", "GIT_COMMIT=x", "CHANGE_ID=1", "WORKSPACE=x", "NODE_NAME=x", "EXECUTOR_NUMBER=1",
+		"PIPESEAL_LAB_DIR=x", "BRANCH_NAME=x", "BUILDKITE=true", "BUILDKITE_AGENT_ACCESS_TOKEN=x", "CIRCLECI=true",
+		"CIRCLE_TOKEN=x", "TF_BUILD=True", "SYSTEM_ACCESSTOKEN=x", "AGENT_NAME=x", "BITBUCKET_STEP_OIDC_TOKEN=x", "FORGEJO_TOKEN=x", "GITEA_ACTIONS=true", "GIT_COMMIT=x", "CHANGE_ID=1", "WORKSPACE=x", "NODE_NAME=x", "EXECUTOR_NUMBER=1",
 	}
 	if d := cmp.Diff(keep, Clean(append(slices.Clone(drop), keep...))); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
