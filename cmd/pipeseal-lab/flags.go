@@ -23,6 +23,8 @@ type settings struct {
 	dir        string
 	checkpoint time.Duration
 	slow, fail []string
+	logins     []string
+	tsaClock   time.Duration
 	verbose    bool
 	choice     step.Choice
 	jobs       string
@@ -42,6 +44,8 @@ func (s *settings) bind(fs *pflag.FlagSet) {
 	fs.DurationVar(&s.checkpoint, "checkpoint-interval", lab.MinCheckpointInterval, "how often the log publishes, which is how long an entry takes")
 	fs.StringArrayVar(&s.slow, "slow", nil, "`SERVICE[:METHOD[:PATHPART]]=DURATION`: make a service slow; repeatable")
 	fs.StringArrayVar(&s.fail, "fail", nil, "`SERVICE[:METHOD[:PATHPART]]=STATUS|drop|lose[xN][/retry-after=SECONDS]`: make a service fail; repeatable")
+	fs.StringArrayVar(&s.logins, "registry-auth", nil, "`USER:PASSWORD[:read-only]`: a login that the registries ask for; repeatable (default: everybody may do everything)")
+	fs.DurationVar(&s.tsaClock, "tsa-clock", 0, "how far the timestamp authority's clock is ahead; negative is behind")
 	fs.BoolVar(&s.verbose, "verbose", false, "print what the upstream services log, such as why Fulcio refused a token")
 	fs.StringVar(&s.choice.Event, "event", "", "the `event` that started the run, in the CI's own word (default push)")
 	fs.StringVar(&s.choice.Workflow, "workflow", "", "`path` of the pipeline's definition in the checkout")
@@ -87,13 +91,20 @@ func (s *settings) start(ctx context.Context, p process) (*started, error) {
 	if s.verbose {
 		lab.LogTo(p.stderr)
 	}
-	o := lab.Options{CheckpointInterval: s.checkpoint, Claims: map[lab.Issuer]map[string]any{}}
+	o := lab.Options{CheckpointInterval: s.checkpoint, TSAClock: s.tsaClock, Claims: map[lab.Issuer]map[string]any{}}
 	var err error
 	if s.checkpoint < lab.MinCheckpointInterval {
 		return nil, &exit{exitUsage, fmt.Errorf("--checkpoint-interval %s is shorter than %s", s.checkpoint, lab.MinCheckpointInterval)}
 	}
 	if o.Rules, err = s.rules(); err != nil {
 		return nil, err
+	}
+	for _, spec := range s.logins {
+		login, err := lab.ParseLogin(spec)
+		if err != nil {
+			return nil, &exit{exitUsage, fmt.Errorf("--registry-auth %w", err)}
+		}
+		o.Logins = append(o.Logins, login)
 	}
 	if o.Token, err = s.token.changes(); err != nil {
 		return nil, err

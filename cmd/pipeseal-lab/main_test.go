@@ -70,6 +70,7 @@ func TestExitCodes(t *testing.T) {
 		"an unknown CI":       {[]string{"run", "--ci", "travis", "--", "true"}, 2, "none of generic, github"},
 		"an unknown event":    {[]string{"run", "--ci", "github", "--event", "x", "--", "true"}, 2, "no event of github"},
 		"a wrong --fail":      {[]string{"run", "--fail", "fulcio=1", "--", "true"}, 2, "--fail fulcio=1"},
+		"a wrong login":       {[]string{"run", "--registry-auth", "me", "--", "true"}, 2, "--registry-auth \"me\" is not USER:PASSWORD"},
 		"a wrong --slow":      {[]string{"run", "--slow", "x=1s", "--", "true"}, 2, "no service"},
 		"a wrong --claim":     {[]string{"run", "--claim", "x", "--", "true"}, 2, "not NAME=VALUE"},
 		"checkpoints often":   {[]string{"run", "--checkpoint-interval", "1ms", "--", "true"}, 2, "shorter than 100ms"},

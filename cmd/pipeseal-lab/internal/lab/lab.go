@@ -37,6 +37,10 @@ type Options struct {
 	CheckpointInterval time.Duration
 	// Rules make services slow or broken once the lab is ready.
 	Rules []*inject.Rule
+	// Logins are those of the registries; none means that everybody may do everything.
+	Logins []Login
+	// TSAClock is how far the timestamp authority's clock is ahead; negative is behind.
+	TSAClock time.Duration
 	// Claims are what each issuer puts in its tokens, beside iss, iat, nbf, exp and jti;
 	// aud is the issuer's default audience. An issuer without claims issues nothing.
 	Claims map[Issuer]map[string]any
@@ -114,11 +118,11 @@ func Start(ctx context.Context, o Options) (_ *Lab, err error) {
 	}
 	l.published = published
 	l.serve(Rekor, o.Rules, rekor)
-	l.serve(TSA, o.Rules, newTSA(k))
+	l.serve(TSA, o.Rules, newTSA(k, func() time.Time { return time.Now().Add(o.TSAClock) }))
 	for _, s := range []Service{Registry, RegistryFallback} {
 		r := newRegistry(registryDir(l.dir, s), s == Registry, o.ImagesInMemory)
 		l.registries = append(l.registries, r)
-		l.serve(s, o.Rules, r)
+		l.serve(s, o.Rules, withLogins(o.Logins, s, r))
 	}
 	l.serve(GitHubAPI, o.Rules, newGitHubAPI(o.Run, l.issuer.bearer))
 	fulcio, err := newFulcio(life, k, l.issuer, l.URL(CT))

@@ -34,9 +34,13 @@ func Names() []string {
 	return names
 }
 
-// refuse answers with the status in the service's own format.
+// refuse answers with the status as a rule of --fail asks for.
 func (s Service) refuse(w http.ResponseWriter, status int) {
-	const why = "refused by pipeseal-lab --fail"
+	s.deny(w, status, "refused by pipeseal-lab --fail")
+}
+
+// deny answers with the status in the service's own format.
+func (s Service) deny(w http.ResponseWriter, status int, why string) {
 	var body any = map[string]any{"code": 14, "message": why}
 	if s == Registry || s == RegistryFallback {
 		code, known := map[int]string{

@@ -84,6 +84,18 @@ func TestTSA(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 	})
+	t.Run("a clock that is ahead", func(t *testing.T) {
+		ahead := begin(t, Options{TSAClock: 20 * time.Minute})
+		b, err := (&timestamp.Request{HashAlgorithm: crypto.SHA256, HashedMessage: digest[:]}).Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, body := do(t, "POST", ahead.TSAURL(), map[string]string{"Content-Type": query}, b)
+		got, err := timestamp.ParseResponse(body)
+		if err != nil || got.Time.Before(time.Now().Add(19*time.Minute)) {
+			t.Errorf("%v, %v", got, err)
+		}
+	})
 	for name, c := range map[string]struct {
 		request     timestamp.Request
 		contentType string

@@ -17,8 +17,8 @@ const tsaPath = "/api/v1/timestamp"
 // tsaPolicy is the policy in every timestamp: the upstream server's.
 func tsaPolicy() asn1.ObjectIdentifier { return asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 2} }
 
-// newTSA answers RFC 3161 requests over HTTP (section 3.4).
-func newTSA(k *keys) http.Handler {
+// newTSA answers RFC 3161 requests over HTTP (section 3.4), by the given clock.
+func newTSA(k *keys, now func() time.Time) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+tsaPath+"/certchain", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/pem-certificate-chain")
@@ -51,7 +51,7 @@ func newTSA(k *keys) http.Handler {
 		stamp := timestamp.Timestamp{
 			HashAlgorithm:     req.HashAlgorithm,
 			HashedMessage:     req.HashedMessage,
-			Time:              time.Now().UTC(),
+			Time:              now().UTC(),
 			Accuracy:          time.Second,
 			Nonce:             req.Nonce,
 			Policy:            tsaPolicy(),
