@@ -49,6 +49,21 @@ func OpenDir(path string) (*Dir, error) {
 	return &Dir{root: root, path: path}, nil
 }
 
+// Check tells whether a run could be recorded here: it writes a file, links it as a document
+// is put in its place, and removes both.
+func (d *Dir) Check() error {
+	temp, err := d.temp(".", nil, false)
+	if err != nil {
+		return fmt.Errorf("write to pipeinfo repository %s: %w", d.path, err)
+	}
+	linked := temp + "-link"
+	err = errors.Join(d.root.Link(temp, linked), d.remove(linked), d.remove(temp))
+	if err != nil {
+		return diskFault(fmt.Errorf("write to pipeinfo repository %s: %w", d.path, err))
+	}
+	return nil
+}
+
 // Close gives the directory free.
 func (d *Dir) Close() error { return d.root.Close() }
 
@@ -210,7 +225,7 @@ func diskFault(err error) error {
 		return err
 	case errors.Is(err, syscall.ENOSPC):
 		return fault.New(fault.Unexpected, "%w", err).WithHint("free space on the disk of the pipeinfo repository, or name another with --pipeinfo dir:PATH, and run the step again")
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS), errors.Is(err, syscall.ENOTDIR):
 		return fault.New(fault.Usage, "%w", err).WithHint("name a repository this step may write with --pipeinfo dir:PATH, on a file system with hard links and locks")
 	}
 	return err

@@ -51,6 +51,9 @@ type Options struct {
 	UserAgent string
 	// Log gets a line per retry; nil means none.
 	Log *slog.Logger
+	// Observe is shown the header of every answer, with the host (HOST:PORT) that gave it;
+	// nil means nobody is. It may be called concurrently.
+	Observe func(host string, header http.Header)
 }
 
 // Network makes clients that share one connection pool.
@@ -60,11 +63,12 @@ type Network struct {
 	base      http.RoundTripper
 	userAgent string
 	log       *slog.Logger
+	observe   func(host string, header http.Header)
 }
 
 // NewNetwork returns a Network for the options.
 func NewNetwork(o Options) *Network {
-	n := &Network{attempts: o.Attempts, timeout: o.Timeout, base: o.Base, userAgent: o.UserAgent, log: o.Log}
+	n := &Network{attempts: o.Attempts, timeout: o.Timeout, base: o.Base, userAgent: o.UserAgent, log: o.Log, observe: o.Observe}
 	if n.attempts == 0 {
 		n.attempts = DefaultAttempts
 	}
@@ -79,6 +83,9 @@ func NewNetwork(o Options) *Network {
 	}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
+	}
+	if n.observe == nil {
+		n.observe = func(string, http.Header) {}
 	}
 	return n
 }
@@ -188,6 +195,7 @@ func (t *transport) once(req *http.Request, attempt int) (*http.Response, error)
 		cancel()
 		return nil, err
 	}
+	t.net.observe(Host(req.URL), resp.Header)
 	resp.Body = &body{ReadCloser: resp.Body, left: maxAnswer, cancel: cancel}
 	return resp, nil
 }

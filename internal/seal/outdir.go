@@ -43,6 +43,26 @@ func openOut(dir string) (*outDir, error) {
 	return &outDir{root: root, path: dir}, nil
 }
 
+// CheckOut tells whether a run could keep its bundles in the directory. It makes the directory
+// where it is missing, and leaves nothing in it.
+func CheckOut(dir string) error {
+	if dir == "" {
+		dir = DefaultOut
+	}
+	_, before := os.Lstat(filepath.Join(dir, journal))
+	o, err := openOut(dir)
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	const name = "preflight"
+	err = errors.Join(o.write(path.Join(journal, name), nil), o.remove(path.Join(journal, name)))
+	if errors.Is(before, fs.ErrNotExist) {
+		_ = o.root.Remove(journal)
+	}
+	return err
+}
+
 func (o *outDir) Close() error { return o.root.Close() }
 
 // join is a name in the directory as the user may open it.

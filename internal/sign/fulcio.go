@@ -13,6 +13,8 @@ import (
 	"github.com/pipeseal/pipeseal/internal/remote"
 )
 
+const fulcioService = "Fulcio"
+
 // Token is an identity token as Fulcio needs it, and as a person may read it.
 type Token interface {
 	// Raw is the token itself, a secret.
@@ -39,7 +41,7 @@ func (f *Fulcio) Certify(ctx context.Context, key sigstore.Keypair) ([]byte, err
 		return nil, err
 	}
 	// A second request certifies the same key once more, which does no harm.
-	rt := &answered{ctx: ctx, next: f.Network.Transport("Fulcio", remote.Everything), refusal: func(status int, err error) error {
+	rt := &answered{ctx: ctx, next: f.Network.Transport(fulcioService, remote.Everything), refusal: func(status int, err error) error {
 		switch status {
 		case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
 			return fault.New(fault.Usage, "%w; the token says %s", err, token.Describe()).
@@ -50,7 +52,7 @@ func (f *Fulcio) Certify(ctx context.Context, key sigstore.Keypair) ([]byte, err
 	client := sigstore.NewFulcio(&sigstore.FulcioOptions{BaseURL: f.URL, Timeout: -1, Transport: rt})
 	der, err := client.GetCertificate(ctx, key, &sigstore.CertificateProviderOptions{IDToken: token.Raw()})
 	if err != nil {
-		return nil, rt.explain("Fulcio", f.URL, err)
+		return nil, rt.explain(fulcioService, f.URL, err)
 	}
 	return der, nil
 }

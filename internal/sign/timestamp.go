@@ -9,9 +9,10 @@ import (
 	"github.com/pipeseal/pipeseal/internal/remote"
 )
 
-// timestamp asks a timestamp authority for an RFC 3161 timestamp over the signature. The
-// authority keeps no state, so a request may be repeated.
-func timestamp(ctx context.Context, network *remote.Network, url string, signature []byte) ([]byte, error) {
+// Timestamp asks a timestamp authority (a full URL) for an RFC 3161 timestamp over the
+// signature, and returns its whole answer, DER, for the caller to verify. The authority keeps
+// no state, so a request may be repeated.
+func Timestamp(ctx context.Context, network *remote.Network, url string, signature []byte) ([]byte, error) {
 	const service = "timestamp authority"
 	rt := &answered{ctx: ctx, next: network.Transport(service, remote.Everything), refusal: func(_ int, err error) error {
 		return fault.New(fault.Undecided, "%w", err).WithHint("check the timestamp authority's URL in the trust configuration")

@@ -59,7 +59,7 @@ func (w *Witness) Finish(ctx context.Context, e *Envelope) (bundle []byte, got *
 		vm.TimestampVerificationData = nil
 		for i, url := range w.timestamps {
 			wg.Go(func() {
-				token, err := timestamp(ctx, w.network, url, signed.signature())
+				token, err := Timestamp(ctx, w.network, url, signed.signature())
 				tokens[i], fails[i] = &protocommon.RFC3161SignedTimestamp{SignedTimestamp: token}, err
 			})
 		}

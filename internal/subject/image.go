@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -192,4 +193,32 @@ func (p *pending) resolve(ctx context.Context, r Resolver) error {
 	p.Digest, p.MediaType, p.Size = d.Digest, d.MediaType, d.Size
 	p.Image.Digest = d.Digest
 	return nil
+}
+
+// Images are the references among the arguments, each once, in order, and the arguments that
+// name something else. No registry is asked and no file read; dir is the workspace.
+func Images(dir string, args []string) (images []ImageRef, others []string, err error) {
+	ws, err := openWorkspace(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer ws.close()
+	for _, arg := range args {
+		means, value, err := read(ws, arg)
+		if err != nil {
+			return nil, nil, err
+		}
+		if means != anImage {
+			others = append(others, arg)
+			continue
+		}
+		ref, err := ParseImage(value)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !slices.Contains(images, ref) {
+			images = append(images, ref)
+		}
+	}
+	return images, others, nil
 }

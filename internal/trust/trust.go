@@ -50,6 +50,9 @@ type Instance struct {
 	Signing *root.SigningConfig
 	// Unusable says, a line each, what the trusted root names that can vouch for nothing.
 	Unusable []string
+	// Metadata are the roles of the TUF repository it was taken from, and when each ends; nil
+	// for a file.
+	Metadata []Window
 
 	namesLog, namesCTLog bool
 }

@@ -90,6 +90,7 @@ func fromRepository(ctx context.Context, o Options, mirror string, anchor []byte
 	if err := up.Refresh(); err != nil {
 		return nil, err
 	}
+	roles := expiries(up)
 	var trustedRoot prototrustroot.TrustedRoot
 	data, err := target(up, trustedRootTarget)
 	if err != nil {
@@ -105,14 +106,30 @@ func fromRepository(ctx context.Context, o Options, mirror string, anchor []byte
 	if err != nil {
 		return nil, err
 	}
-	if data == nil {
-		return newInstance(&trustedRoot, nil)
+	var signing *prototrustroot.SigningConfig
+	if data != nil {
+		signing = &prototrustroot.SigningConfig{}
+		if err := decode(data, signing); err != nil {
+			return nil, fmt.Errorf("%s: %w", signingConfigTarget, err)
+		}
 	}
-	var signing prototrustroot.SigningConfig
-	if err := decode(data, &signing); err != nil {
-		return nil, fmt.Errorf("%s: %w", signingConfigTarget, err)
+	i, err := newInstance(&trustedRoot, signing)
+	if err != nil {
+		return nil, err
 	}
-	return newInstance(&trustedRoot, &signing)
+	i.Metadata = roles
+	return i, nil
+}
+
+// expiries are when the roles of a repository that was just refreshed end.
+func expiries(up *updater.Updater) []Window {
+	set := up.GetTrustedMetadataSet()
+	return []Window{
+		{Role: "TUF root", End: set.Root.Signed.Expires},
+		{Role: "TUF targets", End: set.Targets["targets"].Signed.Expires},
+		{Role: "TUF snapshot", End: set.Snapshot.Signed.Expires},
+		{Role: "TUF timestamp", End: set.Timestamp.Signed.Expires},
+	}
 }
 
 // target is a verified target file of the top level, nil where the repository has none of

@@ -114,11 +114,8 @@ func (c *verification) certified() error {
 	if leaf == nil {
 		return nil
 	}
-	// Go does not know the other-name form of a critical subject alternative name, which
-	// summarize has read.
-	leaf.UnhandledCriticalExtensions = slices.DeleteFunc(leaf.UnhandledCriticalExtensions, cryptoutils.SANOID.Equal)
 	for _, t := range c.times {
-		chains, err := c.chains(t)
+		chains, err := c.chains(leaf, c.bundle.intermediates, t)
 		if err != nil {
 			return denied(CheckCertificate, err)
 		}
@@ -129,19 +126,22 @@ func (c *verification) certified() error {
 }
 
 // chains are the paths from the leaf to the authorities of the instance that hold at t.
-func (c *verification) chains(t time.Time) ([][]*x509.Certificate, error) {
-	authorities := c.material.FulcioCertificateAuthorities()
+func (v *Verifier) chains(leaf *x509.Certificate, intermediates []*x509.Certificate, t time.Time) ([][]*x509.Certificate, error) {
+	// Go does not know the other-name form of a critical subject alternative name, which
+	// summarize has read.
+	leaf.UnhandledCriticalExtensions = slices.DeleteFunc(leaf.UnhandledCriticalExtensions, cryptoutils.SANOID.Equal)
+	authorities := v.material.FulcioCertificateAuthorities()
 	if len(authorities) == 0 {
 		return nil, errors.New("the trusted root names no certificate authority")
 	}
 	var reasons []string
 	for _, a := range authorities {
-		if f, ok := a.(*root.FulcioCertificateAuthority); ok && len(c.bundle.intermediates) > 0 {
+		if f, ok := a.(*root.FulcioCertificateAuthority); ok && len(intermediates) > 0 {
 			with := *f
-			with.Intermediates = slices.Concat(f.Intermediates, c.bundle.intermediates)
+			with.Intermediates = slices.Concat(f.Intermediates, intermediates)
 			a = &with
 		}
-		chains, err := a.Verify(c.bundle.leaf, t)
+		chains, err := a.Verify(leaf, t)
 		if err == nil {
 			return chains, nil
 		}

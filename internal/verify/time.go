@@ -24,7 +24,7 @@ func (c *verification) timed() error {
 		}
 	}
 	for _, t := range c.out.Timestamps {
-		if ahead := t.Time.Sub(c.now()); ahead > maxAhead {
+		if ahead := t.Time.Sub(c.now()); ahead > MaxAhead {
 			return deniedf(CheckTime, "%s of %s has not come yet", t.Time.Format(time.RFC3339), t.Authority).
 				WithHint("check this machine's clock: it says %s", c.now().UTC().Format(time.RFC3339))
 		}
@@ -46,8 +46,8 @@ func (c *verification) timed() error {
 	return nil
 }
 
-// maxAhead is how far the clocks of an authority and of this machine may be apart.
-const maxAhead = time.Hour
+// MaxAhead is how far the clock of an authority may be ahead of this machine's.
+const MaxAhead = time.Hour
 
 // undated decides about a signature that nobody trusted has dated: a key may do without,
 // a certificate that lived for minutes may not.
