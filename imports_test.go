@@ -17,6 +17,7 @@ const module = "github.com/pipeseal/pipeseal/"
 var layers = [][]string{
 	{"cmd/pipeseal"},
 	{"internal/report"},
+	{"internal/doctor"},
 	{"internal/seal", "internal/gate", "internal/store/oci"},
 	{"internal/sign", "internal/verify", "internal/attest", "internal/pipeinfo", "internal/trust", "internal/store", "internal/idtoken", "internal/isolation"},
 	{"internal/ci", "internal/subject", "internal/key", "internal/remote"},
@@ -41,6 +42,7 @@ var never = map[string][]string{
 	"internal/trust":     {"internal/ci", "internal/idtoken", "internal/sign"},
 	"internal/pipeinfo":  {"internal/ci", "internal/idtoken", "internal/sign"},
 	"internal/seal":      {"internal/store/oci"},
+	"internal/doctor":    {"internal/store/oci", "internal/gate"},
 	"internal/gate":      {"internal/store/oci", "internal/ci", "internal/idtoken", "internal/sign", "internal/seal", "os", "os/exec"},
 	"internal/key":       {"internal/sign", "internal/idtoken"},
 	"internal/isolation": {"internal/ci", "internal/idtoken", "internal/sign", "os", "os/exec"},

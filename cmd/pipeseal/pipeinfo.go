@@ -253,7 +253,7 @@ signs info.json, with the identity of the step that it runs in. A run is closed 
 			}
 			ctx, cancel := withTimeout(cmd.Context(), o.timeout)
 			defer cancel()
-			options, err := sealRun(p, o.sealOptions, nil)
+			options, err := sealRun(p, newNetwork(p), o.sealOptions, nil)
 			if err != nil {
 				return err
 			}

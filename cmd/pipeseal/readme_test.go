@@ -27,12 +27,13 @@ func commandSettings() map[string][]setting {
 		"pipeinfo show":   defaultShowOptions().settings(),
 		"pipeinfo verify": defaultPipeinfoVerifyOptions().settings(),
 		"pipeinfo close":  defaultCloseOptions().settings(),
+		"doctor":          defaultDoctorOptions().settings(),
 	}
 }
 
 // commandNames are those commands in the order in which README shows them.
 func commandNames() []string {
-	return []string{"seal", "verify", "pipeinfo show", "pipeinfo verify", "pipeinfo close"}
+	return []string{"seal", "verify", "pipeinfo show", "pipeinfo verify", "pipeinfo close", "doctor"}
 }
 
 // TestReadme compares the settings in README and action.yml with the code's.

@@ -27,7 +27,7 @@ unreachable, retry; 5 something was signed or published and something is left to
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fault.New(fault.Usage, "%w", err).WithHint("see %s --help", cmd.CommandPath())
 	})
-	root.AddCommand(sealCommand(p), verifyCommand(p), pipeinfoCommand(p), versionCommand(p))
+	root.AddCommand(sealCommand(p), verifyCommand(p), pipeinfoCommand(p), doctorCommand(p), versionCommand(p))
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
 	}

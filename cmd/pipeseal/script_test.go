@@ -79,6 +79,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code":      code,
 			"checkout":  checkout,
+			"edited":    edited,
 			"killed":    killed,
 			"predicate": predicate,
 			"without":   without,
@@ -145,6 +146,54 @@ func predicate(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	_, err = ts.Stdout().Write(out)
 	ts.Check(err)
+}
+
+// edited FILE OUT KEY.KEY=VALUE… copies a JSON file with other values at the paths, where a
+// number is a place in a list. A value that is itself a path of the file stands for what is
+// there; an empty one takes the member away.
+func edited(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: edited FILE OUT KEY.KEY=VALUE…")
+	}
+	var doc any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &doc))
+	at := func(path []string) (any, bool) {
+		here := doc
+		for _, key := range path {
+			switch h := here.(type) {
+			case map[string]any:
+				here = h[key]
+			case []any:
+				n, err := strconv.Atoi(key)
+				ts.Check(err)
+				here = h[n]
+			default:
+				return nil, false
+			}
+		}
+		return here, here != nil
+	}
+	for _, arg := range args[2:] {
+		path, value, _ := strings.Cut(arg, "=")
+		keys := strings.Split(path, ".")
+		parent, _ := at(keys[:len(keys)-1])
+		member, ok := parent.(map[string]any)
+		if !ok {
+			ts.Fatalf("%s has no %s", args[0], path)
+		}
+		last := keys[len(keys)-1]
+		switch other, isPath := at(strings.Split(value, ".")); {
+		case value == "":
+			delete(member, last)
+		case isPath:
+			member[last] = other
+		default:
+			member[last] = value
+		}
+	}
+	out, err := json.Marshal(doc)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), out, 0o644))
 }
 
 // without FILE OUT KEY.KEY… copies a JSON file without the members that the paths name.

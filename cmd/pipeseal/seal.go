@@ -124,7 +124,7 @@ PIPESEAL_TOKEN_FILE, and SUBJECT… is PIPESEAL_SUBJECTS, one a line.`,
 }
 
 func runSeal(ctx context.Context, p process, o *sealOptions, subjects []string) error {
-	options, err := sealRun(p, o, subjects)
+	options, err := sealRun(p, newNetwork(p), o, subjects)
 	if err != nil {
 		return err
 	}
@@ -164,8 +164,7 @@ func appendTo(path string, write func(io.Writer) error) error {
 }
 
 // sealRun is the run that the settings describe.
-func sealRun(p process, o *sealOptions, subjects []string) (seal.Options, error) {
-	network := newNetwork(p)
+func sealRun(p process, network *remote.Network, o *sealOptions, subjects []string) (seal.Options, error) {
 	repository, err := pipeinfoDir(o.pipeinfo, o.out)
 	if err != nil {
 		return seal.Options{}, err

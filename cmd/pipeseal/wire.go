@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net/http"
+
 	"github.com/pipeseal/pipeseal/internal/remote"
 	"github.com/pipeseal/pipeseal/internal/store/oci"
 	"github.com/pipeseal/pipeseal/internal/trust"
@@ -9,8 +11,11 @@ import (
 // userAgent names the program to services.
 const userAgent = "pipeseal/" + version
 
-func newNetwork(p process) *remote.Network {
-	return remote.NewNetwork(remote.Options{UserAgent: userAgent, Log: p.log})
+func newNetwork(p process) *remote.Network { return observedNetwork(p, nil) }
+
+// observedNetwork is a network whose answers' headers are shown to observe.
+func observedNetwork(p process, observe func(host string, header http.Header)) *remote.Network {
+	return remote.NewNetwork(remote.Options{UserAgent: userAgent, Log: p.log, Observe: observe})
 }
 
 // newRegistry is the back end for images.

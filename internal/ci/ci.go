@@ -158,6 +158,16 @@ func Detect(o Options) (build.Build, error) {
 	return b, nil
 }
 
+// Name is the CI whose run this is, as build.Build names it. Errors are Detect's.
+func Name(o Options) (string, error) {
+	getenv := o.Getenv
+	if getenv == nil {
+		getenv = func(string) string { return "" }
+	}
+	s, err := find(o.CI, getenv)
+	return s.name, err
+}
+
 // find is the CI that --ci names, or the one whose environment this is.
 func find(name string, getenv func(string) string) (system, error) {
 	found := present(getenv)
