@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -142,6 +143,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	all := script.Commands()
 	all["act"] = act
 	all["checkout"] = checkout
+	maps.Copy(all, exampleCommands())
 	return all
 }
 

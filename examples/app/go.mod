@@ -1,0 +1,3 @@
+module git.example.com/acme/app
+
+go 1.26
