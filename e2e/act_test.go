@@ -28,6 +28,8 @@ func standins() map[string]string {
 	return map[string]string{
 		"actions/upload-artifact":   "e2e/standin/upload-artifact",
 		"actions/download-artifact": "e2e/standin/download-artifact",
+		"docker/build-push-action":  "e2e/standin/docker-build-push",
+		"docker/login-action":       "e2e/standin/docker-login",
 	}
 }
 

@@ -18,9 +18,10 @@ import (
 // provenance must say, and that another identity is refused.
 //
 // To add an example, write a script in testdata/examples: "example" lays out its repository,
-// "pipeseal-lab run --dir $LAB --ci NAME" is a step of that CI, "provenance" reads the result.
+// "act" runs it or "pipeseal-lab run --dir $LAB --ci NAME" gives it a step of that CI, and
+// "provenance" reads the result.
 func TestExamples(t *testing.T) {
-	root, err := filepath.Abs("testdata/examples/stand-in")
+	root, err := filepath.Abs("standin")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,61 +33,58 @@ func TestExamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scripts(t, "examples",
+	scripts(t, "examples", append(actionEnv(t),
 		"STANDIN="+root,
 		"GROOVY="+groovy,
 		// Compiled standard library, so that a dozen examples do not compile it a dozen times.
 		"GOCACHE="+filepath.Join(cache, "go-build"),
-	)
+	)...)
 }
 
 // exampleCommands are the commands of the scripts that run examples.
 func exampleCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"example":    layOut,
-		"provenance": readProvenance,
+		"example": layOut,
+		"subject": firstSubject,
 	}
 }
 
 // layOut is the script command "example NAME ORIGIN": it makes $WORK/app a checkout of ORIGIN
 // with the source of examples/app and the files of examples/NAME, bent to this machine (see
-// bends), and .pipeseal/trust.json where the example wants one. It sets $LAB to a directory
-// for "pipeseal-lab run --dir", $LABREGISTRY to that lab's registry and $COMMIT.
+// bends), and puts .pipeseal/trust.json there. It sets $COMMIT, and $LAB to a directory for
+// "pipeseal-lab run --dir", $LABREGISTRY to that lab's registry. An example for GitHub needs no
+// ORIGIN and no lab of its own: the command "act" runs it beside the tests' lab.
 func layOut(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: example NAME ORIGIN")
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: example NAME [ORIGIN]")
 	}
-	name, origin := args[0], args[1]
-	lab := ts.MkAbs("lab")
-	env := labEnvironment(ts, lab)
-	app := ts.MkAbs("app")
-	for _, dir := range []string{"app", filepath.FromSlash(name)} {
+	app, trust := ts.MkAbs("app"), ts.Getenv("PIPESEAL_TRUST")
+	env := map[string]string{"PIPESEAL_LAB_REGISTRY": ts.Getenv("REGISTRY")}
+	if len(args) == 2 {
+		lab := ts.MkAbs("lab")
+		env, trust = labEnvironment(ts, lab), filepath.Join(lab, "trust.json")
+		ts.Setenv("LAB", lab)
+		ts.Setenv("LABREGISTRY", env["PIPESEAL_LAB_REGISTRY"])
+	}
+	for _, dir := range []string{"app", filepath.FromSlash(args[0])} {
 		ts.Check(os.CopyFS(app, os.DirFS(filepath.Join(ts.Getenv("ROOT"), "examples", dir))))
 	}
-	bend(ts, app, env)
-	trust, err := os.ReadFile(filepath.Join(lab, "trust.json"))
+	bendAll(ts, app, env)
+	instance, err := os.ReadFile(trust)
 	ts.Check(err)
 	ts.Check(os.MkdirAll(filepath.Join(app, ".pipeseal"), 0o755))
-	ts.Check(os.WriteFile(filepath.Join(app, ".pipeseal", "trust.json"), trust, 0o644))
+	ts.Check(os.WriteFile(filepath.Join(app, ".pipeseal", "trust.json"), instance, 0o644))
 
 	ts.Check(os.WriteFile(ts.MkAbs("registries.conf"), fmt.Appendf(nil, "[[registry]]\nlocation = %q\ninsecure = true\n", env["PIPESEAL_LAB_REGISTRY"]), 0o644))
 	ts.Check(os.WriteFile(ts.MkAbs("storage.conf"), fmt.Appendf(nil, "[storage]\ndriver = \"vfs\"\ngraphroot = %q\nrunroot = %q\n", ts.MkAbs("storage"), ts.MkAbs("storage-run")), 0o644))
 	ts.Setenv("CONTAINERS_REGISTRIES_CONF", ts.MkAbs("registries.conf"))
 	ts.Setenv("CONTAINERS_STORAGE_CONF", ts.MkAbs("storage.conf"))
-	ts.Setenv("PATH", ts.Getenv("STANDIN")+string(os.PathListSeparator)+ts.Getenv("PATH"))
-	ts.Setenv("LAB", lab)
-	ts.Setenv("LABREGISTRY", env["PIPESEAL_LAB_REGISTRY"])
+	ts.Setenv("PATH", filepath.Join(ts.Getenv("STANDIN"), "bin")+string(os.PathListSeparator)+ts.Getenv("PATH"))
 
-	for _, command := range [][]string{
-		{"init", "-q", "-b", "main"},
-		{"remote", "add", "origin", origin},
-		{"add", "."},
-		{"-c", "user.name=octocat", "-c", "user.email=octocat@example.com", "-c", "commit.gpgsign=false", "commit", "-q", "-m", "example"},
-		{"rev-parse", "HEAD"},
-	} {
-		ts.Check(ts.Exec("git", append([]string{"-C", app}, command...)...))
+	checkout(ts, false, []string{app})
+	if len(args) == 2 {
+		ts.Check(ts.Exec("git", "-C", app, "remote", "set-url", "origin", args[1]))
 	}
-	ts.Setenv("COMMIT", strings.TrimSpace(ts.ReadFile("stdout")))
 }
 
 // labEnvironment starts a lab in the directory, where later ones find their ports and keys,
@@ -101,8 +99,8 @@ func labEnvironment(ts *testscript.TestScript, dir string) map[string]string {
 	return env
 }
 
-// bend applies the bends to every file below dir.
-func bend(ts *testscript.TestScript, dir string, env map[string]string) {
+// bendAll applies the bends to every file below dir.
+func bendAll(ts *testscript.TestScript, dir string, env map[string]string) {
 	ts.Check(filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
 			return err
@@ -115,62 +113,24 @@ func bend(ts *testscript.TestScript, dir string, env map[string]string) {
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(path, []byte(bends(env).Replace(string(text))), info.Mode())
+		return os.WriteFile(path, []byte(bend(string(text), env)), info.Mode())
 	}))
 }
 
-// readProvenance is the script command "provenance DIR": it prints, a line each, what the one
-// provenance bundle at the top of DIR says, with its external parameters as JSON, and sets
-// $BUNDLE to the bundle and $SUBJECT to the first subject's digest, sha256:HEX.
-func readProvenance(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: provenance DIR")
+// firstSubject is the script command "subject NAME BUNDLE": it sets $NAME to the digest,
+// sha256:HEX, of the first subject of the bundle's statement.
+func firstSubject(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: subject NAME BUNDLE")
 	}
-	paths, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "*.provenance.sigstore.json"))
-	ts.Check(err)
-	if len(paths) != 1 {
-		ts.Fatalf("%d bundles of provenance in %s, not 1", len(paths), args[0])
-	}
-	data, err := os.ReadFile(paths[0])
-	ts.Check(err)
 	var bundle struct{ DSSEEnvelope struct{ Payload []byte } }
-	ts.Check(json.Unmarshal(data, &bundle))
-	var s statement
-	ts.Check(json.Unmarshal(bundle.DSSEEnvelope.Payload, &s))
-	if len(s.Subject) == 0 || len(s.Predicate.BuildDefinition.ResolvedDependencies) == 0 {
-		ts.Fatalf("a statement without subject or source: %s", bundle.DSSEEnvelope.Payload)
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &bundle))
+	var statement struct {
+		Subject []struct{ Digest map[string]string }
 	}
-	ts.Setenv("BUNDLE", paths[0])
-	ts.Setenv("SUBJECT", "sha256:"+s.Subject[0].Digest["sha256"])
-
-	def, source := s.Predicate.BuildDefinition, s.Predicate.BuildDefinition.ResolvedDependencies[0]
-	for _, subject := range s.Subject {
-		fmt.Fprintln(ts.Stdout(), "subject", subject.Name)
+	ts.Check(json.Unmarshal(bundle.DSSEEnvelope.Payload, &statement))
+	if len(statement.Subject) == 0 {
+		ts.Fatalf("%s has no subject", args[1])
 	}
-	fmt.Fprintln(ts.Stdout(), "type", def.BuildType)
-	fmt.Fprintln(ts.Stdout(), "external", string(def.ExternalParameters))
-	fmt.Fprintln(ts.Stdout(), "source", source.URI, source.Digest["gitCommit"])
-	fmt.Fprintln(ts.Stdout(), "builder", s.Predicate.RunDetails.Builder.ID)
-	fmt.Fprintln(ts.Stdout(), "run", s.Predicate.RunDetails.Metadata.InvocationID)
-}
-
-// statement is what the tests look at in SLSA provenance.
-type statement struct {
-	Subject   []descriptor
-	Predicate struct {
-		BuildDefinition struct {
-			BuildType            string
-			ExternalParameters   json.RawMessage
-			ResolvedDependencies []descriptor
-		}
-		RunDetails struct {
-			Builder  struct{ ID string }
-			Metadata struct{ InvocationID string }
-		}
-	}
-}
-
-type descriptor struct {
-	Name, URI string
-	Digest    map[string]string
+	ts.Setenv(args[0], "sha256:"+statement.Subject[0].Digest["sha256"])
 }

@@ -1,0 +1,6 @@
+// Command web is one of the services.
+package main
+
+import "fmt"
+
+func main() { fmt.Println("web") }
