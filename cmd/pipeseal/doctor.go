@@ -66,7 +66,11 @@ changed; 4 nothing but services that did not answer.`,
 			if _, err := settle(cmd.Flags(), settings, p.getenv); err != nil {
 				return err
 			}
-			images, others, err := subject.Images(p.dir, subjectsOf(args, p.getenv))
+			subjects, err := subjectsOf(args, p.getenv)
+			if err != nil {
+				return err
+			}
+			images, others, err := subject.Images(p.dir, subjects)
 			if err != nil {
 				return err
 			}

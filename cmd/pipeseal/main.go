@@ -57,8 +57,14 @@ func newLog(w io.Writer) *slog.Logger {
 // realMain runs one command line and returns the exit code (see fault.Kind).
 func realMain(ctx context.Context, args []string, p process) int {
 	cmd := rootCommand(p)
-	cmd.SetArgs(args)
-	err := cmd.ExecuteContext(ctx)
+	var err error
+	if len(args) == 0 && pluginStep(p.getenv) {
+		args, err = pluginArguments(cmd, p.getenv)
+	}
+	if err == nil {
+		cmd.SetArgs(args)
+		err = cmd.ExecuteContext(ctx)
+	}
 	if err == nil {
 		return 0
 	}

@@ -110,7 +110,10 @@ PIPESEAL_TOKEN_FILE, and SUBJECT… is PIPESEAL_SUBJECTS, one a line.`,
 			if _, err := settle(cmd.Flags(), settings, p.getenv); err != nil {
 				return err
 			}
-			subjects := subjectsOf(args, p.getenv)
+			subjects, err := subjectsOf(args, p.getenv)
+			if err != nil {
+				return err
+			}
 			if len(subjects) == 0 && statusOf(o.status) == pipeinfo.Success {
 				return fault.New(fault.Usage, "nothing to seal").WithHint("name an image, a file or a glob; see pipeseal seal --help")
 			}

@@ -17,7 +17,7 @@ import (
 // setting is one row of a command's contract: an action input NAME, a variable
 // PIPESEAL_NAME and a flag --NAME are one thing under three spellings. A flag wins over a
 // variable, a variable over the default; an empty variable is an unset one, and a list in a
-// variable has one value a line.
+// variable has one value a line. In a plugin's step PLUGIN_NAME is a fourth spelling.
 type setting struct {
 	// name is the spelling of flag and input: lower case, words joined with "-".
 	name string
@@ -86,14 +86,18 @@ func bind(cmd *cobra.Command, settings []setting) {
 func settle(fs *pflag.FlagSet, settings []setting, getenv func(string) string) (origins []string, err error) {
 	for _, s := range settings {
 		flag := fs.Lookup(s.name)
+		value, err := s.lookup(getenv)
+		if err != nil {
+			return nil, err
+		}
 		from := ""
-		switch variable := s.variable(); {
+		switch {
 		case flag.Changed && (flag.Value.String() != "" || flag.DefValue == ""):
 			from = "--" + s.name
-		case variable != "" && getenv(variable) != "":
-			from = variable
-			if err := s.set(getenv(variable)); err != nil {
-				return nil, fault.New(fault.Usage, "%s: %w", variable, err).WithHint("set %s to %s, or leave it empty", variable, s.wants())
+		case value.text != "":
+			from = value.variable
+			if err := s.set(value.text); err != nil {
+				return nil, fault.New(fault.Usage, "%s: %w", from, err).WithHint("set %s to %s, or leave it empty", from, s.wants())
 			}
 		case flag.Changed:
 			// An empty flag is an unset one, as an empty variable is.
@@ -120,6 +124,32 @@ func settle(fs *pflag.FlagSet, settings []setting, getenv func(string) string) (
 		}
 	}
 	return origins, nil
+}
+
+// given is what the environment says of a setting, and which variable says it; the zero
+// value is nothing.
+type given struct{ variable, text string }
+
+// lookup reads the setting from the environment.
+func (s setting) lookup(getenv func(string) string) (given, error) {
+	variable := s.variable()
+	if variable == "" {
+		return given{}, nil
+	}
+	own := given{variable, getenv(variable)}
+	if !pluginStep(getenv) {
+		return own, nil
+	}
+	_, list := s.value.(*[]string)
+	plugin := pluginSetting(s.name, list, getenv)
+	switch {
+	case plugin.text == "":
+		return own, nil
+	case own.text != "" && own.text != plugin.text:
+		return given{}, fault.New(fault.Usage, "%s and %s say different things", own.variable, plugin.variable).
+			WithHint("set one of them")
+	}
+	return plugin, nil
 }
 
 func (s setting) set(text string) (err error) {
@@ -162,10 +192,12 @@ func lines(text string) []string {
 	return out
 }
 
-// subjectsOf are the positional arguments, or the variable PIPESEAL_SUBJECTS where there are none.
-func subjectsOf(args []string, getenv func(string) string) []string {
+// subjectsOf are the positional arguments, or what the environment names where there are none.
+func subjectsOf(args []string, getenv func(string) string) ([]string, error) {
 	if len(args) > 0 {
-		return args
+		return args, nil
 	}
-	return lines(getenv(variableOf("subjects")))
+	subjects := setting{name: "subjects", value: new([]string)}
+	value, err := subjects.lookup(getenv)
+	return lines(value.text), err
 }

@@ -85,7 +85,7 @@ func withTimeout(ctx context.Context, d time.Duration) (context.Context, context
 
 // bindNoEnv declares --no-env, which no variable can set.
 func bindNoEnv(cmd *cobra.Command, v *bool) {
-	cmd.Flags().BoolVar(v, "no-env", false, "ignore PIPESEAL_* variables")
+	cmd.Flags().BoolVar(v, "no-env", false, "ignore PIPESEAL_* variables and a plugin's settings")
 }
 
 // environment is the process's, or an empty one.
@@ -122,7 +122,10 @@ Exit codes: 0 it holds; 2 wrong usage, or nobody was expected; 3 denied, or noth
 			if err != nil {
 				return err
 			}
-			subjects := subjectsOf(args, getenv)
+			subjects, err := subjectsOf(args, getenv)
+			if err != nil {
+				return err
+			}
 			if len(subjects) != 1 {
 				return fault.New(fault.Usage, "verify takes one subject, not %d", len(subjects)).WithHint("name an image, a file, sha256:HEX or sha512:HEX; see pipeseal verify --help")
 			}

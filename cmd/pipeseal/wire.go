@@ -23,6 +23,7 @@ func newRegistry(p process, network *remote.Network, insecureHTTP bool) *oci.Sto
 	return oci.New(oci.Options{
 		Network:      network,
 		DockerConfig: oci.ConfigPath(p.getenv),
+		DockerAuth:   dockerAuth(p.getenv),
 		InsecureHTTP: func(string) bool { return insecureHTTP },
 		Log:          p.log,
 	})

@@ -35,13 +35,16 @@ func ConfigPath(getenv func(string) string) string {
 type logins struct {
 	path    string
 	timeout time.Duration
-	open    func() (*credentials.DynamicStore, error)
+	open    func() (lookup, error)
 
 	mu     sync.Mutex
 	byHost map[string]*login
 	// secrets are those of the logins in use, for redact.
 	secrets []string
 }
+
+// lookup is the login for a server as docker names it, empty where there is none.
+type lookup func(ctx context.Context, server string) (auth.Credential, error)
 
 // login is one registry's.
 type login struct {
@@ -50,21 +53,45 @@ type login struct {
 	cred  auth.Credential
 }
 
-func newLogins(path string, timeout time.Duration) *logins {
-	return &logins{
-		path: path, timeout: timeout, byHost: map[string]*login{},
-		open: sync.OnceValues(func() (*credentials.DynamicStore, error) {
-			return credentials.NewStore(path, credentials.StoreOptions{})
-		}),
+func newLogins(o Options) *logins {
+	l := &logins{path: o.DockerConfig, timeout: o.HelperTimeout, byHost: map[string]*login{}}
+	l.open = sync.OnceValues(func() (lookup, error) { return openLogins(o.DockerConfig, o.DockerAuth) })
+	return l
+}
+
+// openLogins reads the logins in the file's content, which come first, and those in the file.
+func openLogins(path, content string) (lookup, error) {
+	inFile := func(context.Context, string) (auth.Credential, error) { return auth.EmptyCredential, nil }
+	if path != "" {
+		docker, err := credentials.NewStore(path, credentials.StoreOptions{})
+		if err != nil {
+			return nil, fault.New(fault.Usage, "read logins of registries: %s", bounded(err.Error())).
+				WithHint("mend %s, or name another directory in DOCKER_CONFIG", remote.Printable(path))
+		}
+		inFile = docker.Get
 	}
+	if content == "" {
+		return inFile, nil
+	}
+	given, err := credentials.NewMemoryStoreFromDockerConfig([]byte(content))
+	if err != nil {
+		// The error may repeat a part of what is a secret.
+		return nil, fault.New(fault.Usage, "read logins of registries: DOCKER_AUTH_CONFIG is not the content of a docker config.json").
+			WithHint(`set DOCKER_AUTH_CONFIG to {"auths": {"HOST": {"username": …, "password": …}}}, or unset it`)
+	}
+	return func(ctx context.Context, server string) (auth.Credential, error) {
+		// These are kept by host name, Docker Hub's too.
+		host, _, _ := strings.Cut(strings.TrimPrefix(server, "https://"), "/")
+		if cred, err := given.Get(ctx, host); err != nil || cred != auth.EmptyCredential {
+			return cred, err
+		}
+		return inFile(ctx, server)
+	}, nil
 }
 
 // credential is the login for a registry, or the empty one where there is none. It asks a
 // credential helper once per registry, however many requests wait for it.
 func (l *logins) credential(ctx context.Context, host string) (auth.Credential, error) {
-	if l.path == "" {
-		return auth.EmptyCredential, nil
-	}
 	l.mu.Lock()
 	one, ok := l.byHost[host]
 	if !ok {
@@ -79,12 +106,11 @@ func (l *logins) credential(ctx context.Context, host string) (auth.Credential, 
 	if one.known {
 		return one.cred, nil
 	}
-	docker, err := l.open()
+	find, err := l.open()
 	if err != nil {
-		return auth.EmptyCredential, fault.New(fault.Usage, "read logins of registries: %s", bounded(err.Error())).
-			WithHint("mend %s, or name another directory in DOCKER_CONFIG", remote.Printable(l.path))
+		return auth.EmptyCredential, err
 	}
-	cred, err := l.ask(ctx, docker, credentials.ServerAddressFromHostname(host))
+	cred, err := l.ask(ctx, find, credentials.ServerAddressFromHostname(host))
 	if err != nil {
 		return auth.EmptyCredential, err
 	}
@@ -96,7 +122,7 @@ func (l *logins) credential(ctx context.Context, host string) (auth.Credential, 
 // ask reads a login from the file or from a helper. A helper is a program of the user's:
 // it is killed when its time is up, and not waited for if something it started still
 // holds its output; the goroutine then ends when that something does.
-func (l *logins) ask(ctx context.Context, docker *credentials.DynamicStore, server string) (auth.Credential, error) {
+func (l *logins) ask(ctx context.Context, find lookup, server string) (auth.Credential, error) {
 	type answer struct {
 		cred auth.Credential
 		err  error
@@ -105,7 +131,7 @@ func (l *logins) ask(ctx context.Context, docker *credentials.DynamicStore, serv
 	defer cancel()
 	answers := make(chan answer, 1)
 	go func() {
-		cred, err := docker.Get(ctx, server)
+		cred, err := find(ctx, server)
 		answers <- answer{cred, err}
 	}()
 	var got answer

@@ -131,3 +131,32 @@ func TestLoginThatIsMissing(t *testing.T) {
 		}
 	}
 }
+
+// Logins that are handed over in a variable come before the file's, and what the variable
+// holds is not repeated.
+func TestLoginInAVariable(t *testing.T) {
+	b := protected(t)
+	right := fmt.Sprintf(`{"auths":{%q:{"username":"user","password":%q}}}`, "https://"+b.host+"/v1/", password)
+	wrong := fmt.Sprintf(`{"auths":{%q:{"username":"user","password":"wrong"}}}`, b.host)
+	inFile := dockerConfig(t, b.host, "")
+	for _, tc := range []struct{ auth, config, want string }{
+		{right, "", ""},
+		{right, dockerConfig(t, b.host, `{"auth":"dXNlcjp3cm9uZw=="}`), ""},
+		{`{"auths":{"elsewhere.test":{"auth":"dXNlcjp3cm9uZw=="}}}`, inFile, ""},
+		{wrong, inFile, "answered 401"},
+		{`{"auths":{"` + b.host + `":{"auth":"` + password + `?"}}}`, inFile, "DOCKER_AUTH_CONFIG is not the content of a docker config.json"},
+		{password, "", "DOCKER_AUTH_CONFIG is not the content of a docker config.json"},
+	} {
+		s := oci.New(oci.Options{DockerAuth: tc.auth, DockerConfig: tc.config})
+		_, err := s.List(t.Context(), subjectAt(b.host))
+		if tc.want == "" {
+			if err != nil && !isNotFound(err) {
+				t.Error(err)
+			}
+			continue
+		}
+		if fault.KindOf(err) != fault.Usage || !strings.Contains(fmt.Sprint(err), tc.want) || fault.HintOf(err) == "" || strings.Contains(fmt.Sprint(err), password) {
+			t.Errorf("%v\nhint: %s", err, fault.HintOf(err))
+		}
+	}
+}

@@ -40,6 +40,9 @@ type Options struct {
 	// DockerConfig is the path of a docker config.json with logins or the names of
 	// credential helpers, see ConfigPath. "" means none; a file that is not there has none.
 	DockerConfig string
+	// DockerAuth is the content of such a file with logins, which come before the file's:
+	// what docker and GitLab's runner take from DOCKER_AUTH_CONFIG. "" means none.
+	DockerAuth string
 	// HelperTimeout bounds a credential helper; 0 means DefaultHelperTimeout.
 	HelperTimeout time.Duration
 	// InsecureHTTP tells which registries (HOST or HOST:PORT), beside those on loopback
@@ -76,7 +79,7 @@ func New(o Options) *Store {
 	}
 	return &Store{
 		options:      o,
-		logins:       newLogins(o.DockerConfig, o.HelperTimeout),
+		logins:       newLogins(o),
 		clients:      map[string]*auth.Client{},
 		repositories: map[string]*repository{},
 	}
