@@ -20,14 +20,14 @@ import (
 func pipeinfoCommand(p process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pipeinfo",
-		Short: "Show, verify or close the signed record of a run",
+		Short: "Show, verify, merge or close the signed record of a run",
 		Long: `pipeinfo works on a repository of signed documents that say how a run went: head.json for
 the run, a step.json for each step, info.json once the run is closed. A RUN is a path in the
 repository, <pipeline>/<branch>/<run>-<attempt>; it may be left out where there is just one.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(pipeinfoShowCommand(p), pipeinfoVerifyCommand(p), pipeinfoCloseCommand(p))
+	cmd.AddCommand(pipeinfoShowCommand(p), pipeinfoVerifyCommand(p), pipeinfoMergeCommand(p), pipeinfoCloseCommand(p))
 	return cmd
 }
 

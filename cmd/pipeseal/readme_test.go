@@ -26,6 +26,7 @@ func commandSettings() map[string][]setting {
 		"verify":          defaultVerifyOptions().settings(),
 		"pipeinfo show":   defaultShowOptions().settings(),
 		"pipeinfo verify": defaultPipeinfoVerifyOptions().settings(),
+		"pipeinfo merge":  defaultMergeOptions().settings(),
 		"pipeinfo close":  defaultCloseOptions().settings(),
 		"doctor":          defaultDoctorOptions().settings(),
 	}
@@ -33,7 +34,7 @@ func commandSettings() map[string][]setting {
 
 // commandNames are those commands in the order in which README shows them.
 func commandNames() []string {
-	return []string{"seal", "verify", "pipeinfo show", "pipeinfo verify", "pipeinfo close", "doctor"}
+	return []string{"seal", "verify", "pipeinfo show", "pipeinfo verify", "pipeinfo merge", "pipeinfo close", "doctor"}
 }
 
 // TestReadme compares the settings in README and action.yml with the code's.

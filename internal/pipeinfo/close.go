@@ -33,7 +33,7 @@ type Closing struct {
 func (d *Dir) CloseRun(ctx context.Context, p RunPath, s Signer, c Closing, check Check) (Info, error) {
 	i, err := d.closeRun(ctx, p, s, c, check)
 	if err != nil {
-		return Info{}, fmt.Errorf("close run %s: %w", p, err)
+		return Info{}, fmt.Errorf("close run %s: %w", p, advise(err))
 	}
 	return i, nil
 }

@@ -55,7 +55,10 @@ func (d document) consistent() error {
 	if key == nil {
 		return nil
 	}
-	return d.signedBy(key)
+	if err := d.signedBy(key); err != nil {
+		return denied("%w", err).WithHint("copy no job's pipeinfo over another's: bring them together with pipeseal pipeinfo merge")
+	}
+	return nil
 }
 
 func (d document) signedBy(key any) error {

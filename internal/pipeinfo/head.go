@@ -148,6 +148,12 @@ func (h Head) encode() ([]byte, error) {
 	return encode(h)
 }
 
+// bare is the head as a step writes it that has no checkout, and so cannot read the definition.
+func (h Head) bare() Head {
+	h.Definition.Digest, h.Definition.Text = nil, ""
+	return h
+}
+
 // difference is one field that two heads of the same run do not say alike.
 type difference struct{ field, stored, own string }
 

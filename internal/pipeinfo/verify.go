@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+
+	"github.com/pipeseal/pipeseal/internal/fault"
 )
 
 // Report is a run whose every document was verified, and what that leaves open.
@@ -33,6 +35,9 @@ type verification struct {
 	check  Check
 	report *Report
 	head   document
+	// bare is the digest of the head without the definition's content, which is what a step
+	// names that ran without a checkout, on a machine of its own.
+	bare string
 }
 
 // Verify checks a run as it stands: each document's bundle by the caller's check, its
@@ -47,11 +52,21 @@ func (d *Dir) Verify(ctx context.Context, p RunPath, check Check) (*Report, erro
 		err = v.info(ctx)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("verify pipeinfo of run %s: %w", p, err)
+		return nil, fmt.Errorf("verify pipeinfo of run %s: %w", p, advise(err))
 	}
 	slices.Sort(v.report.NotChecked)
 	v.report.NotChecked = slices.Compact(v.report.NotChecked)
 	return v.report, nil
+}
+
+// advise says what to do about documents that are not what their steps signed, where
+// nothing more exact is known.
+func advise(err error) error {
+	if fault.KindOf(err) != fault.Denied || fault.HintOf(err) != "" {
+		return err
+	}
+	return fault.New(fault.Denied, "%w", err).
+		WithHint("find out who wrote the repository beside the run's steps; what a step signed is in its own --out or artifact")
 }
 
 // verify checks head and steps.
@@ -67,7 +82,7 @@ func (d *Dir) verify(ctx context.Context, p RunPath, check Check) (*verification
 		}
 		return nil, denied("%s is missing", headFile)
 	}
-	if err := v.verifyHead(); err != nil {
+	if err := v.verifyHead(l.steps); err != nil {
 		return nil, err
 	}
 	for _, s := range l.steps {
@@ -89,10 +104,7 @@ func (d *Dir) verify(ctx context.Context, p RunPath, check Check) (*verification
 // signed reads a document and checks everything about it but its content: nothing of it is
 // parsed before.
 func (v *verification) signed(name string) (document, Verified, place, error) {
-	doc, err := v.dir.readDocument(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = denied("%s is missing", name)
-	}
+	doc, err := v.document(name)
 	if err != nil {
 		return document{}, Verified{}, place{}, err
 	}
@@ -104,8 +116,53 @@ func (v *verification) signed(name string) (document, Verified, place, error) {
 	return doc, who, at, nil
 }
 
+// document reads a document that must be there.
+func (v *verification) document(name string) (document, error) {
+	doc, err := v.dir.readDocument(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = denied("%s is missing", name)
+	}
+	return doc, err
+}
+
+// provesHead is proves for a head. Every step that ran on a machine of its own signed the head,
+// so where their directories were copied over each other, the signature may be one step's and the
+// bundle another's: then that step's own bundle must speak of this head as well.
+func (v *verification) provesHead(doc document, steps []stepLayout) (Verified, place, error) {
+	who, at, err := v.vouched(doc)
+	if err != nil {
+		return who, at, err
+	}
+	if err = doc.signedBy(who.PublicKey); err == nil {
+		return who, at, nil
+	}
+	for _, s := range steps {
+		if len(s.documents) == 0 {
+			continue
+		}
+		bundle, missing := v.dir.read(path.Join(s.path, s.documents[0]+bundleSuffix), MaxBundle)
+		if missing != nil {
+			continue
+		}
+		own := doc
+		own.bundle = bundle
+		if who, at, refused := v.proves(own); refused == nil {
+			return who, at, nil
+		}
+	}
+	return who, at, err
+}
+
 // proves checks a document's bundle and signature, and that they are for it at its place.
 func (v *verification) proves(doc document) (who Verified, at place, err error) {
+	if who, at, err = v.vouched(doc); err != nil {
+		return who, at, err
+	}
+	return who, at, doc.signedBy(who.PublicKey)
+}
+
+// vouched checks a document's bundle, and that it is for it at its place.
+func (v *verification) vouched(doc document) (who Verified, at place, err error) {
 	switch {
 	case doc.bundle == nil:
 		return who, at, denied("%s%s is missing", doc.path, bundleSuffix)
@@ -121,7 +178,7 @@ func (v *verification) proves(doc document) (who Verified, at place, err error) 
 	if err != nil {
 		return who, at, denied("%s: %w", doc.path, err)
 	}
-	return who, at, doc.signedBy(who.PublicKey)
+	return who, at, nil
 }
 
 // believed checks the certificate of a document against head and place, and notes what it
@@ -132,13 +189,18 @@ func (v *verification) believed(who Verified, at place) error {
 	return err
 }
 
-func (v *verification) verifyHead() error {
+func (v *verification) verifyHead(steps []stepLayout) error {
 	p := v.report.Path
 	name := path.Join(p.String(), headFile)
-	doc, who, at, err := v.signed(name)
+	doc, err := v.document(name)
 	if err != nil {
 		return err
 	}
+	who, at, err := v.provesHead(doc, steps)
+	if err != nil {
+		return err
+	}
+	v.report.Signers = append(v.report.Signers, SignedBy{name, who.Identity, who.Issuer})
 	h, err := ParseHead(doc.data)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
@@ -146,7 +208,11 @@ func (v *verification) verifyHead() error {
 	if h.Path() != p {
 		return denied("%s is the head of run %s", name, h.Path())
 	}
-	v.head, v.report.Head = doc, &h
+	bare, err := h.bare().encode()
+	if err != nil {
+		return denied("%s: %w", name, err)
+	}
+	v.head, v.bare, v.report.Head = doc, sumHex(bare), &h
 	if err := v.believed(who, at); err != nil {
 		return denied("%s: %w", name, err)
 	}
@@ -193,8 +259,9 @@ func (v *verification) agrees(s Step, path string, who Verified, at place, previ
 		return fmt.Errorf("its bundle was made by step %s", show(at.Path))
 	case at.RunInvocationURI != s.RunInvocationURI:
 		return fmt.Errorf("its bundle was made in %q, but it says %q", show(at.RunInvocationURI), show(s.RunInvocationURI))
-	case s.Head.SHA256 != v.head.sha256:
-		return fmt.Errorf("it belongs to a head with digest sha256:%s", s.Head.SHA256)
+	case s.Head.SHA256 != v.head.sha256 && s.Head.SHA256 != v.bare:
+		return denied("it belongs to a head with digest sha256:%s", s.Head.SHA256).
+			WithHint("find out who exchanged %s; of jobs on several machines, bring the directories together with pipeseal pipeinfo merge", headFile)
 	case s.Key != key:
 		return errors.New("it says that another key signed it")
 	case (s.Previous == nil) != (previous == nil), previous != nil && *s.Previous != *previous:

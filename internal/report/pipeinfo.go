@@ -75,6 +75,11 @@ func writeRun(b *strings.Builder, r pipeinfo.Run) {
 			fmt.Fprintf(b, "  signed  %s → %s\n", remote.Printable(a.PredicateType), remote.Printable(where))
 		}
 	}
+	if r.Info != nil {
+		for _, s := range r.Info.Inherited {
+			fmt.Fprintf(b, "step %s: %s, inherited: %s sha256:%s\n", remote.Printable(s.Name), s.Status, remote.Printable(s.Path), s.Digest.SHA256)
+		}
+	}
 	for _, n := range r.Unfinished {
 		fmt.Fprintf(b, "step %s: began and left no record\n", remote.Printable(n))
 	}
@@ -121,6 +126,20 @@ func (v VerifiedRun) Write(w io.Writer, asJSON bool) error {
 	}
 	for _, l := range v.NotChecked {
 		fmt.Fprintf(&b, "not checked: %s\n", remote.Printable(l))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// Merged writes what came into a repository.
+func Merged(w io.Writer, repository string, m pipeinfo.Merged, asJSON bool) error {
+	if asJSON {
+		return JSON(w, m)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "merged %s of %s into %s\n", count(len(m.Documents), "new document"), count(len(m.Runs), "run"), remote.Printable(repository))
+	for _, f := range m.Foreign {
+		fmt.Fprintf(&b, "left out: %s is no part of a run\n", remote.Printable(f))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

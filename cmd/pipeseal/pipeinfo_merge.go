@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pipeseal/pipeseal/internal/fault"
+	"github.com/pipeseal/pipeseal/internal/pipeinfo"
+	"github.com/pipeseal/pipeseal/internal/report"
+	"github.com/pipeseal/pipeseal/internal/seal"
+)
+
+// mergeOptions are the settings of "pipeinfo merge".
+type mergeOptions struct {
+	repository repositoryOptions
+	json       bool
+}
+
+func defaultMergeOptions() *mergeOptions {
+	return &mergeOptions{repository: repositoryOptions{out: seal.DefaultOut}}
+}
+
+func (o *mergeOptions) settings() []setting {
+	return append(o.repository.settings(), setting{name: "json", value: &o.json, usage: "print the result as JSON"})
+}
+
+func pipeinfoMergeCommand(p process) *cobra.Command {
+	o := defaultMergeOptions()
+	settings := o.settings()
+	cmd := &cobra.Command{
+		Use:   "merge DIR…",
+		Short: "Bring together what the jobs of a run wrote on machines of their own",
+		Long: `merge copies the runs of other repositories into this one. A DIR is what one job wrote with
+--pipeinfo dir:PATH, or as pipeinfo/ in its --out, and handed over as an artifact. Each job's
+DIR is named by itself: extracted over each other, they lose what they have under one name.
+What is the same in several is taken once; two records of one step are refused. Nothing is
+verified; close and verify do that.`,
+		Example: `  pipeseal pipeinfo merge jobs/* --pipeinfo dir:pipeinfo
+  pipeseal pipeinfo close --pipeinfo dir:pipeinfo`,
+		Args: usageArgs(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := settle(cmd.Flags(), settings, p.getenv); err != nil {
+				return err
+			}
+			return runMerge(cmd.Context(), p, o, args)
+		},
+	}
+	bind(cmd, settings)
+	return cmd
+}
+
+func runMerge(ctx context.Context, p process, o *mergeOptions, args []string) error {
+	path, err := pipeinfoDir(o.repository.locator, o.repository.out)
+	if err != nil {
+		return err
+	}
+	if path == "" {
+		return noRepository()
+	}
+	var sources []*pipeinfo.Dir
+	for _, arg := range args {
+		s, err := pipeinfo.OpenDir(arg)
+		if err != nil {
+			return fault.New(fault.Usage, "%w", err).WithHint("name the directories that the jobs handed over, one for each")
+		}
+		defer s.Close()
+		sources = append(sources, s)
+	}
+	into, err := pipeinfo.CreateDir(path)
+	if err != nil {
+		return err
+	}
+	defer into.Close()
+	merged, err := into.Merge(ctx, sources...)
+	if err != nil {
+		return err
+	}
+	return report.Merged(p.stdout, "dir:"+path, merged, o.json)
+}
