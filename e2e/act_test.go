@@ -144,6 +144,9 @@ func act(ts *testscript.TestScript, neg bool, args []string) {
 			line = append(line, "--local-repository", uses+"="+filepath.Join(ts.Getenv("ROOT"), filepath.FromSlash(at)))
 		}
 	}
+	path := ts.Getenv("PATH")
+	ts.Setenv("PATH", filepath.Join(ts.Getenv("ROOT"), "e2e/standin/bin")+string(os.PathListSeparator)+path)
+	defer ts.Setenv("PATH", path)
 	err := ts.Exec("act", append(line, own...)...)
 	switch {
 	case err != nil && !neg:

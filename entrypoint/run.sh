@@ -141,7 +141,7 @@ fetched() {
 }
 
 read -r version < "$here/version"
-command=${PIPESEAL_ENTRYPOINT_COMMAND:-seal}
+command=${PIPESEAL_ENTRYPOINT_COMMAND:-}
 tool=${PIPESEAL_ENTRYPOINT_BINARY:-}
 mirror=${PIPESEAL_ENTRYPOINT_MIRROR:-$releases}
 

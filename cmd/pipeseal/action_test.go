@@ -19,10 +19,17 @@ import (
 
 // actionDefaults are the inputs whose default is GitHub's knowledge of the job.
 func actionDefaults() map[string]string {
-	return map[string]string{
-		"matrix": "${{ toJSON(matrix) }}",
-		"status": "${{ job.status }}",
+	return map[string]string{"matrix": "${{ toJSON(matrix) }}"}
+}
+
+// inputValue is the expression whose value the setting's variable gets. A job's status is
+// that of what it seals; of the run that it closes it says nothing. Only an input's default is
+// sure to be evaluated in the job, and not in the action's own steps.
+func inputValue(name string) string {
+	if name == "status" {
+		return "inputs.status || inputs.command == 'seal' && inputs.job-status || ''"
 	}
+	return "inputs." + name
 }
 
 // actionParts are the parts of action.yml that follow from the tables of settings. Nothing
@@ -36,7 +43,7 @@ func actionParts() []generated {
 		if d := actionDefaults()[name]; d != "" {
 			fmt.Fprintf(&inputs, "    default: %s\n", d)
 		}
-		fmt.Fprintf(&variables, "        %s: ${{ inputs.%s }}\n", variableOf(name), name)
+		fmt.Fprintf(&variables, "        %s: ${{ %s }}\n", variableOf(name), inputValue(name))
 	}
 	return []generated{
 		{"  # settings: " + written, "  # end of settings\n", inputs.String()},
@@ -91,11 +98,12 @@ func inputDescription(name string) string {
 	return strings.Join(out, "; ")
 }
 
-// inputText is the flag's help with the default that an empty input leaves in force.
+// inputText is the flag's help with the default that an empty input leaves in force. GitHub
+// would evaluate an expression in a description, too.
 func inputText(cmd *cobra.Command, name string) string {
 	flag := cmd.Flags().Lookup(name)
 	_, usage := pflag.UnquoteUsage(flag)
-	usage = strings.NewReplacer("--", "", "repeatable", "one a line").Replace(usage)
+	usage = strings.NewReplacer("--", "", "repeatable", "one a line", "${{ ", "", " }}", "").Replace(usage)
 	if d := flag.DefValue; d != "" && d != "[]" && d != "false" {
 		usage += ", default " + d
 	}
@@ -124,17 +132,20 @@ func TestAction(t *testing.T) {
 	}
 	var want []string
 	for _, name := range members(inputs) {
-		if name == "working-directory" {
+		switch name {
+		case "working-directory":
 			if !strings.Contains(runs, "\n      working-directory: ${{ inputs.working-directory }}\n") {
 				t.Error("working-directory is not where the step runs")
 			}
 			continue
+		case "job-status":
+			continue // stands in for status
 		}
 		variable := elsewhere[name]
 		if variable == "" {
 			variable = variableOf(name)
 		}
-		want = append(want, fmt.Sprintf("%s: ${{ inputs.%s }}", variable, name))
+		want = append(want, fmt.Sprintf("%s: ${{ %s }}", variable, inputValue(name)))
 	}
 	slices.Sort(want)
 	got := regexp.MustCompile(`(?m)^        ([A-Z_]+: \$\{\{ .*)$`).FindAllString(runs, -1)
