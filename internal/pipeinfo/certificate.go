@@ -89,6 +89,22 @@ func (h Head) runNamed(uri string) (bool, error) {
 	return false, denied("the certificate's run is %q, but the path says %q", show(uri), show(h.CI.Run))
 }
 
+// retries tells whether the owner is the GitLab job that retries the one that wrote the step. A
+// retried job has the name and the pipeline of the one before and a higher id, and nothing else
+// of that name is in the pipeline (docs.gitlab.com, "Jobs", "CI/CD YAML syntax reference: retry");
+// no variable counts the retries.
+func (o Owner) retries(s Step) bool {
+	id, was := gitlabJob.FindString(o.RunInvocationURI), gitlabJob.FindString(s.RunInvocationURI)
+	if id == "" || was == "" || o.Job == "" || o.Job != s.Job {
+		return false
+	}
+	if strings.TrimSuffix(o.RunInvocationURI, id) != strings.TrimSuffix(s.RunInvocationURI, was) {
+		return false
+	}
+	// Both are decimal without leading zeros: the longer one is greater.
+	return len(id) > len(was) || len(id) == len(was) && id > was
+}
+
 // within checks the place in a documents' statement: it must be that of a step of the run.
 func (p place) within(run RunPath) error {
 	r, _, err := ParseStepPath(p.Path)

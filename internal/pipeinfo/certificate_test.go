@@ -106,3 +106,28 @@ func TestCertificateOfAnother(t *testing.T) {
 		}
 	}
 }
+
+func TestRetriedJob(t *testing.T) {
+	const project = "https://gitlab.com/acme/app/-/jobs/"
+	wrote := Step{Description: Description{Job: "build", RunInvocationURI: project + "99"}}
+	for _, tc := range []struct {
+		name, job, uri string
+		want           bool
+	}{
+		{"the next try", "build", project + "100", true},
+		{"the try before", "build", project + "98", false},
+		{"the same job", "build", project + "99", false},
+		{"a later job of another name", "test", project + "100", false},
+		{"a job without a name", "", project + "100", false},
+		{"another project's", "build", "https://gitlab.com/acme/other/-/jobs/100", false},
+		{"a GitHub run", "build", "https://github.com/acme/app/actions/runs/100/attempts/1", false},
+		{"nothing", "build", "", false},
+	} {
+		if got := (Owner{Job: tc.job, RunInvocationURI: tc.uri}).retries(wrote); got != tc.want {
+			t.Errorf("%s: %v", tc.name, got)
+		}
+	}
+	if (Owner{}).retries(Step{}) {
+		t.Error("nothing retries nothing")
+	}
+}

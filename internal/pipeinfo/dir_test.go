@@ -20,7 +20,7 @@ func TestNothingOutsideTheRepositoryIsTouched(t *testing.T) {
 		if err := os.Symlink(outside, filepath.Join(d.Path(), Escape(p.Pipeline))); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := d.Begin(t.Context(), testHead(t), "build", ""); err == nil {
+		if _, err := d.Begin(t.Context(), testHead(t), "build", Owner{}); err == nil {
 			t.Error("a step begins outside the repository")
 		}
 		if e, err := os.ReadDir(outside); err != nil || len(e) != 0 {

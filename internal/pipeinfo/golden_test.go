@@ -82,7 +82,7 @@ func recordClaimed(t *testing.T, d *Dir, b build.Build, claim Claim, change ...f
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := d.Begin(t.Context(), h, b.Run.Step, claim)
+	r, err := d.Begin(t.Context(), h, b.Run.Step, Owner{Claim: claim})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ func withoutText(step string) Head {
 func TestMergeIsTheSameInAnyOrder(t *testing.T) {
 	dirs := []*Dir{create(t), create(t), create(t)}
 	record(t, dirs[0], "build")
-	r, err := dirs[1].Begin(t.Context(), withoutText("deploy"), "deploy", "")
+	r, err := dirs[1].Begin(t.Context(), withoutText("deploy"), "deploy", Owner{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestMergeRefuses(t *testing.T) {
 			func(t *testing.T, d *Dir) {
 				h := testHead(t)
 				h.Source.Commit = strings.Repeat("f", 40)
-				begin, err := d.Begin(t.Context(), h, "test", "")
+				begin, err := d.Begin(t.Context(), h, "test", Owner{})
 				if err != nil {
 					t.Fatal(err)
 				}

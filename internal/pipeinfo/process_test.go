@@ -104,7 +104,7 @@ func beginChild(d *Dir, name string, claim Claim) (*Record, Step, *testSigner, e
 	if err != nil {
 		return nil, Step{}, nil, err
 	}
-	r, err := d.Begin(context.Background(), h, name, claim)
+	r, err := d.Begin(context.Background(), h, name, Owner{Claim: claim})
 	if err != nil {
 		return nil, Step{}, nil, err
 	}
@@ -126,7 +126,7 @@ func recordMany(d *Dir, name string, n int) error {
 			if err != nil {
 				return err
 			}
-			r, err := d.Begin(context.Background(), h, b.Run.Step, "")
+			r, err := d.Begin(context.Background(), h, b.Run.Step, Owner{})
 			if err != nil {
 				return err
 			}
@@ -189,7 +189,7 @@ func TestOneOfManyStepsOfANameIsTaken(t *testing.T) {
 	var g errgroup.Group
 	for range 32 {
 		g.Go(func() error {
-			r, err := d.Begin(context.Background(), h, "build", "")
+			r, err := d.Begin(context.Background(), h, "build", Owner{})
 			if err == nil {
 				mu.Lock()
 				taken = append(taken, r)

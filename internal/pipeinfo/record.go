@@ -25,6 +25,15 @@ func newClaim() Claim {
 
 func (c Claim) digest() Digest { return Digest{sumHex([]byte(c))} }
 
+// Owner is who asks for a step's place.
+type Owner struct {
+	// Claim is that of an earlier try of the step, "" where there was none.
+	Claim Claim
+	// Job is the CI's name of the job, RunInvocationURI its run (on GitLab the job's URL), as in
+	// Description.
+	Job, RunInvocationURI string
+}
+
 // Record is a step's place in a repository, locked until Release. It is for one goroutine.
 type Record struct {
 	dir  *Dir
@@ -51,17 +60,17 @@ type Location struct {
 // Begin takes the place of a step, before anything is signed: it makes the step's directory
 // and locks it, and compares the run's head with what other steps said. A second step of
 // that name that is alive or has finished, a head that differs, and a closed run are
-// refused, of kind Usage. With the claim of an earlier try the step is resumed instead. The
-// caller releases the record in the end.
-func (d *Dir) Begin(ctx context.Context, head Head, step string, resume Claim) (*Record, error) {
-	r, err := d.begin(ctx, head, step, resume)
+// refused, of kind Usage. With the claim of an earlier try the step is resumed instead, and so
+// is that of a GitLab job by the job that retries it. The caller releases the record in the end.
+func (d *Dir) Begin(ctx context.Context, head Head, step string, by Owner) (*Record, error) {
+	r, err := d.begin(ctx, head, step, by)
 	if err != nil {
 		return nil, fmt.Errorf("begin pipeinfo of step %s: %w", show(step), err)
 	}
 	return r, nil
 }
 
-func (d *Dir) begin(ctx context.Context, head Head, step string, resume Claim) (_ *Record, err error) {
+func (d *Dir) begin(ctx context.Context, head Head, step string, by Owner) (_ *Record, err error) {
 	if err := checkStepName(step); err != nil {
 		return nil, err
 	}
@@ -69,7 +78,7 @@ func (d *Dir) begin(ctx context.Context, head Head, step string, resume Claim) (
 	if err != nil {
 		return nil, err
 	}
-	r := &Record{dir: d, run: head.Path(), name: step, claim: resume}
+	r := &Record{dir: d, run: head.Path(), name: step, claim: by.Claim}
 	if r.claim == "" {
 		r.claim = newClaim()
 	}
@@ -98,7 +107,7 @@ func (d *Dir) begin(ctx context.Context, head Head, step string, resume Claim) (
 			r.Release()
 		}
 	}()
-	if err := r.resume(resume); err != nil {
+	if err := r.resume(by); err != nil {
 		return nil, err
 	}
 	r.head, err = d.reserve(r.run, head, newDocument(path.Join(r.run.String(), headFile), data), r.path)
@@ -124,8 +133,9 @@ func (r *Record) take() error {
 	}
 }
 
-// resume reads what the step's directory holds, which must be nothing, or made under the claim.
-func (r *Record) resume(claim Claim) error {
+// resume reads what the step's directory holds, which must be nothing, or made under the claim,
+// or by the job that this one retries.
+func (r *Record) resume(by Owner) error {
 	if err := r.dir.sweep(r.path); err != nil {
 		return err
 	}
@@ -133,11 +143,15 @@ func (r *Record) resume(claim Claim) error {
 	if r.documents, err = r.dir.steps(r.path); err != nil {
 		return err
 	}
-	if n := len(r.documents); n > 0 && r.documents[n-1].value.Claim != claim.digest() {
+	retry := false
+	if n := len(r.documents); n > 0 {
+		retry = by.retries(r.documents[n-1].value)
+	}
+	if n := len(r.documents); n > 0 && r.documents[n-1].value.Claim != by.Claim.digest() && !retry {
 		return fault.New(fault.Usage, "run %s has a step of that name", r.run).
 			WithHint("give each step of a run a name of its own with --step NAME; a matrix adds its values with --matrix; to resume a step, keep its --out directory")
 	}
-	if r.closed && len(r.documents) == 0 {
+	if r.closed && (retry || len(r.documents) == 0) {
 		return closedRun(r.run)
 	}
 	return nil

@@ -17,7 +17,7 @@ func begin(t *testing.T, d *Dir, step string, resume Claim) *Record {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := d.Begin(t.Context(), h, step, resume)
+	r, err := d.Begin(t.Context(), h, step, Owner{Claim: resume})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,20 +37,20 @@ func finish(t *testing.T, r *Record, s *testSigner, change func(*Step)) (Locatio
 func TestSecondStepOfANameIsRefused(t *testing.T) {
 	d := create(t)
 	alive := begin(t, d, "build", "")
-	_, err := d.Begin(t.Context(), testHead(t), "build", "")
+	_, err := d.Begin(t.Context(), testHead(t), "build", Owner{})
 	refused(t, err, fault.Usage, "build", "is running")
 	if !strings.Contains(fault.HintOf(err), "--step NAME") {
 		t.Errorf("hint %q", fault.HintOf(err))
 	}
 	// The claim does not open what a living step holds.
-	_, err = d.Begin(t.Context(), testHead(t), "build", alive.Claim())
+	_, err = d.Begin(t.Context(), testHead(t), "build", Owner{Claim: alive.Claim()})
 	refused(t, err, fault.Usage, "is running")
 	if _, err := finish(t, alive, newSigner("a", nil), nil); err != nil {
 		t.Fatal(err)
 	}
 	alive.Release()
 	for _, resume := range []Claim{"", "another"} {
-		_, err = d.Begin(t.Context(), testHead(t), "build", resume)
+		_, err = d.Begin(t.Context(), testHead(t), "build", Owner{Claim: resume})
 		refused(t, err, fault.Usage, "has a step of that name")
 		if !strings.Contains(fault.HintOf(err), "--step NAME") {
 			t.Errorf("hint %q", fault.HintOf(err))
@@ -62,7 +62,7 @@ func TestSecondStepOfANameIsRefused(t *testing.T) {
 func TestNamesOfTheRunsOwnFilesAreRefused(t *testing.T) {
 	d := create(t)
 	for _, name := range []string{"", "head.json", "Head.JSON.sig", "info.json", strings.Repeat("x", MaxName+1)} {
-		_, err := d.Begin(t.Context(), testHead(t), name, "")
+		_, err := d.Begin(t.Context(), testHead(t), name, Owner{})
 		refused(t, err, fault.Usage)
 		if !strings.Contains(fault.HintOf(err), "--step NAME") {
 			t.Errorf("%q: hint %q", name, fault.HintOf(err))
@@ -153,7 +153,7 @@ func TestResumedStepOfAClosedRun(t *testing.T) {
 	}
 	r.Release()
 	closeRun(t, d, r.run)
-	_, err := d.Begin(t.Context(), testHead(t), "late", "")
+	_, err := d.Begin(t.Context(), testHead(t), "late", Owner{})
 	refused(t, err, fault.Usage, "is closed")
 	r = begin(t, d, "build", r.Claim())
 	if loc, err := finish(t, r, newSigner("b", nil), nil); err != nil || loc.New {
@@ -174,7 +174,7 @@ func TestDifferentHeadIsRefusedBeforeAnythingIsSigned(t *testing.T) {
 	t.Run("finished", func(t *testing.T) {
 		d := create(t)
 		record(t, d, "build")
-		_, err := d.Begin(t.Context(), h, "test", "")
+		_, err := d.Begin(t.Context(), h, "test", Owner{})
 		refused(t, err, fault.Usage, "source.commit", other.Source.Commit, testBuild("").Source.Commit)
 		if _, there := files(t, d)[h.Path().Step("test")+"/"]; there {
 			t.Error("the refused step left its directory")
@@ -183,7 +183,7 @@ func TestDifferentHeadIsRefusedBeforeAnythingIsSigned(t *testing.T) {
 	t.Run("alive", func(t *testing.T) {
 		d := create(t)
 		alive := begin(t, d, "build", "")
-		_, err := d.Begin(t.Context(), h, "test", "")
+		_, err := d.Begin(t.Context(), h, "test", Owner{})
 		refused(t, err, fault.Usage, "source.commit", other.Source.Commit)
 		if _, err := finish(t, alive, newSigner("a", nil), nil); err != nil {
 			t.Fatal(err)
@@ -210,7 +210,7 @@ func TestStepsWithAndWithoutTheDefinitionAgree(t *testing.T) {
 			}
 			ha, _ := HeadOf(a)
 			hb, _ := HeadOf(b)
-			ra, err := d.Begin(t.Context(), ha, "a", "")
+			ra, err := d.Begin(t.Context(), ha, "a", Owner{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -220,7 +220,7 @@ func TestStepsWithAndWithoutTheDefinitionAgree(t *testing.T) {
 				}
 				ra.Release()
 			}
-			rb, err := d.Begin(t.Context(), hb, "b", "")
+			rb, err := d.Begin(t.Context(), hb, "b", Owner{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -324,7 +324,7 @@ func TestHeadWithAWrongSignatureStopsTheNextStep(t *testing.T) {
 	if err := d.replace(testHead(t).Path().String()+"/"+headFile+signatureSuffix, encodeSignature(der)); err != nil {
 		t.Fatal(err)
 	}
-	_, err = d.Begin(t.Context(), testHead(t), "b", "")
+	_, err = d.Begin(t.Context(), testHead(t), "b", Owner{})
 	refused(t, err, fault.Denied, "head.json.sig")
 }
 
@@ -341,6 +341,6 @@ func TestWaitForTheRunsLockEndsWithTheContext(t *testing.T) {
 	defer l.release()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = d.Begin(ctx, testHead(t), "build", "")
+	_, err = d.Begin(ctx, testHead(t), "build", Owner{})
 	refused(t, err, fault.Interrupted, "lock")
 }

@@ -95,7 +95,7 @@ func tryRecord(t *testing.T, d *Dir, b build.Build, s *testSigner) (Location, er
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := d.Begin(t.Context(), h, b.Run.Step, "")
+	r, err := d.Begin(t.Context(), h, b.Run.Step, Owner{})
 	if err != nil {
 		return Location{}, err
 	}

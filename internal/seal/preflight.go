@@ -115,7 +115,9 @@ func (r *run) beginRecord(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.record, err = dir.Begin(ctx, head, r.build.Run.Step, r.note.Claim); err != nil {
+	if r.record, err = dir.Begin(ctx, head, r.build.Run.Step, pipeinfo.Owner{
+		Claim: r.note.Claim, Job: r.build.Run.Job, RunInvocationURI: r.build.Run.InvocationURI,
+	}); err != nil {
 		return err
 	}
 	r.res.Pipeinfo = &Pipeinfo{Repository: "dir:" + r.Pipeinfo, Path: place.Step(r.build.Run.Step)}

@@ -80,7 +80,7 @@ func (s *Step) gitlabEnviron(p Places) map[string]string {
 const gitlabRunner = "12270807"
 
 // jobID tells the jobs of a run apart, and its retries.
-func (s *Step) jobID() string { return s.run.id + identifier(s.job + s.run.attempt)[:4] }
+func (s *Step) jobID() string { return s.run.id + identifier(s.job)[:4] + s.run.attempt }
 
 // gitlabClaims are those of docs.gitlab.com, "OpenID Connect (OIDC) authentication using
 // ID tokens". In a merge request's pipeline they name the source branch, too.
