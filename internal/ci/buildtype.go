@@ -1,6 +1,7 @@
 package ci
 
 import (
+	"errors"
 	"maps"
 	"strconv"
 
@@ -65,10 +66,17 @@ func (e *env) parallel(index, total string) string {
 	return which
 }
 
-// attempt is one more than the number of retries that a variable tells.
+// attempt is one more than the number of retries that a variable tells, "" where it is unset.
 func (e *env) attempt(retries string) string {
-	n, err := strconv.ParseUint(e.read(retries, number), 10, 32)
+	told := e.read(retries, number)
+	if told == "" {
+		return ""
+	}
+	n, err := strconv.ParseUint(told, 10, 32)
 	if err != nil {
+		if e.err == nil {
+			e.err = unusable(retries, errors.New("is too large a number"))
+		}
 		return ""
 	}
 	return strconv.FormatUint(n+1, 10)

@@ -303,6 +303,7 @@ func TestRefuseVariables(t *testing.T) {
 		{"gitlab", "CI_JOB_ID=-1"},
 		{"gitlab", "CI_JOB_STARTED_AT=yesterday"},
 		{"gitlab", "CI_PIPELINE_URL=file:///etc/passwd"},
+		{"buildkite", "BUILDKITE_RETRY_COUNT=99999999999"},
 		{"jenkins", "BRANCH_NAME=a b"},
 		{"jenkins", "TAG_NAME=a\tb"},
 		{"jenkins", "BUILD_NUMBER=1e3"},
@@ -409,6 +410,7 @@ func TestSteps(t *testing.T) {
 func TestAttempts(t *testing.T) {
 	for _, tc := range []struct{ ci, set, want string }{
 		{"github", "GITHUB_RUN_ATTEMPT=2", "2"},
+		{"gitlab", "", "1"},
 		{"buildkite", "BUILDKITE_RETRY_COUNT=0", "1"},
 		{"buildkite", "BUILDKITE_RETRY_COUNT=4", "5"},
 		{"buildkite", "BUILDKITE_RETRY_COUNT=", "1"},

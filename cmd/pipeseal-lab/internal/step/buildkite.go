@@ -5,7 +5,6 @@ import "strconv"
 // buildkiteEnviron are the variables of a job (buildkite.com, "Environment variables"), and
 // the token as "buildkite-agent oidc request-token --audience sigstore" prints it.
 func (s *Step) buildkiteEnviron(p Places) map[string]string {
-	retries, _ := strconv.Atoi(s.run.attempt)
 	return map[string]string{
 		"BUILDKITE":                         "true",
 		"BUILDKITE_AGENT_NAME":              "agent-1",
@@ -25,12 +24,18 @@ func (s *Step) buildkiteEnviron(p Places) map[string]string {
 		"BUILDKITE_PIPELINE_SLUG":           s.source.name,
 		"BUILDKITE_PULL_REQUEST":            "false",
 		"BUILDKITE_REPO":                    "git@github.com:" + s.source.repository + ".git",
-		"BUILDKITE_RETRY_COUNT":             strconv.Itoa(retries - 1),
+		"BUILDKITE_RETRY_COUNT":             s.retries(),
 		"BUILDKITE_SOURCE":                  s.event,
 		"BUILDKITE_STEP_KEY":                s.job,
 		"CI":                                "true",
 		"SIGSTORE_ID_TOKEN":                 p.Token,
 	}
+}
+
+// retries is how often the job was done before.
+func (s *Step) retries() string {
+	attempt, _ := strconv.Atoi(s.run.attempt)
+	return strconv.Itoa(attempt - 1)
 }
 
 // jobUUID tells the jobs of a run apart, and its retries.
