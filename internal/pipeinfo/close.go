@@ -147,7 +147,7 @@ func (v *verification) inherit(ctx context.Context, last map[string]Status) ([]S
 	}
 	var list []StepEntry
 	for _, a := range attempts {
-		o, err := v.dir.verify(ctx, a, v.check)
+		o, err := v.dir.verifyEarlier(ctx, a, v.check)
 		if err != nil {
 			return nil, fmt.Errorf("earlier attempt %s: %w", a, err)
 		}

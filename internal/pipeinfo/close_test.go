@@ -248,3 +248,103 @@ func TestCloserThatDiedIsReplaced(t *testing.T) {
 	}
 	verify(t, d, p)
 }
+
+// forge writes a step's document as somebody would who has a certificate and no scruples:
+// signed, and at its place, without the checks that Finish makes.
+func forge(t *testing.T, d *Dir, step string, s *testSigner, change func(*Step)) {
+	t.Helper()
+	b := testBuild(step)
+	p := testHead(t).Path()
+	head, err := d.read(p.String()+"/"+headFile, MaxDocument)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := testStep(t, b, s)
+	doc.Type, doc.Head, doc.Claim = StepType, Digest{sumHex(head)}, newClaim().digest()
+	if change != nil {
+		change(&doc)
+	}
+	data, err := encode(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, err := signAll(t.Context(), s, place{doc.Path, doc.RunInvocationURI}, newDocument(p.Step(step)+"/step.json", data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.makeAll(p.Step(step)); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(t.Context(), d.writes(docs[0])); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestCloseRefusesAForeignStep: a step in the run's place must have been signed by an
+// identity of this run, whatever its document says.
+func TestCloseRefusesAForeignStep(t *testing.T) {
+	p := testHead(t).Path()
+	with := func(n int, value string) *testSigner {
+		c := githubClaims(p.Run, p.Attempt)
+		c[n] = value
+		return newSigner("forger", c)
+	}
+	stranger := newSigner("forger", githubClaims(p.Run, p.Attempt))
+	stranger.cert = newSigner("other", githubClaims(p.Run, p.Attempt)).cert
+	for _, tc := range []struct {
+		name, words string
+		signer      *testSigner
+		change      func(*Step)
+	}{
+		{"another repository's", "the certificate's source repository is", with(12, "https://github.com/evil/app"), nil},
+		{"another commit's", "the certificate's source commit is", with(13, strings.Repeat("f", 40)), nil},
+		{"another branch's", "the certificate's source ref is", with(14, "refs/heads/evil"), nil},
+		{"another workflow's", "the certificate's pipeline definition is", with(18, "https://github.com/acme/app/.github/workflows/evil.yml@refs/heads/main"), nil},
+		{"another run's", "the certificate's run invocation is", with(21, "https://github.com/acme/app/actions/runs/4712/attempts/1"), nil},
+		{"another run's that says so", "the certificate's run is", with(21, "https://github.com/acme/app/actions/runs/4712/attempts/1"),
+			func(s *Step) { s.RunInvocationURI = "https://github.com/acme/app/actions/runs/4712/attempts/1" }},
+		{"another attempt's that says so", "the certificate is of attempt", with(21, "https://github.com/acme/app/actions/runs/4711/attempts/2"),
+			func(s *Step) { s.RunInvocationURI = "https://github.com/acme/app/actions/runs/4711/attempts/2" }},
+		{"another head's", "it belongs to a head with digest", newSigner("forger", githubClaims(p.Run, p.Attempt)), func(s *Step) { s.Head = Digest{sumHex(nil)} }},
+		{"another certificate's", "step.json.sigstore.json", stranger, nil},
+		{"another key's", "it says that another key signed it", newSigner("forger", githubClaims(p.Run, p.Attempt)), func(s *Step) { s.Key = Digest{sumHex(nil)} }},
+		{"a later document's", "it does not follow the document before it", newSigner("forger", githubClaims(p.Run, p.Attempt)), func(s *Step) { s.Previous = &Digest{sumHex(nil)} }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			d := create(t)
+			record(t, d, "build")
+			forge(t, d, "deploy", tc.signer, tc.change)
+			_, err := tryClose(d, p, nil)
+			refused(t, err, fault.Denied, "close run", "deploy/step.json", tc.words)
+			if hint := fault.HintOf(err); !strings.Contains(hint, "find out who") {
+				t.Errorf("hint %q", hint)
+			}
+			if there, err := d.exists(p.String() + "/" + infoFile); there || err != nil {
+				t.Errorf("info.json: %v, %v", there, err)
+			}
+		})
+	}
+	// The forger's tools make a step that closes, where nothing is wrong with it.
+	d := create(t)
+	record(t, d, "build")
+	forge(t, d, "deploy", newSigner("forger", githubClaims(p.Run, p.Attempt)), nil)
+	if _, err := tryClose(d, p, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestEarlierAttemptIsCounted: an attempt that was closed is inherited with the steps that
+// it had then.
+func TestEarlierAttemptIsCounted(t *testing.T) {
+	d := create(t)
+	record(t, d, "lint")
+	record(t, d, "build")
+	p := testHead(t).Path()
+	closeRun(t, d, p)
+	removeTree(t, d, p.Step("lint"))
+	recordBuild(t, d, attempt(testBuild("build"), "2"))
+	second := p
+	second.Attempt = "2"
+	_, err := tryClose(d, second, nil)
+	refused(t, err, fault.Denied, "earlier attempt", "lint/step.json was there when the run was closed, and is missing")
+}

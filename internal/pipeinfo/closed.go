@@ -10,18 +10,26 @@ import (
 	"strings"
 )
 
-// info checks a closed run's info.json against the verified head and steps; an open run is
-// noted as such.
+// info checks a closed run's info.json against the verified head and steps, and what the run
+// inherits where it stands; an open run is noted as such.
 func (v *verification) info(ctx context.Context) error {
+	if err := v.closed(); err != nil {
+		return err
+	}
+	if v.report.Info == nil {
+		v.report.NotChecked = append(v.report.NotChecked, "completeness: the run is not closed")
+		return nil
+	}
+	return v.inherited(ctx, *v.report.Info)
+}
+
+// closed checks an info.json, where there is one, without what it inherits.
+func (v *verification) closed() error {
 	r := v.report
 	name := path.Join(r.Path.String(), infoFile)
 	there, err := v.dir.exists(name)
-	if err != nil {
+	if err != nil || !there {
 		return err
-	}
-	if !there {
-		r.NotChecked = append(r.NotChecked, "completeness: the run is not closed")
-		return nil
 	}
 	doc, who, at, err := v.signed(name)
 	if err != nil {
@@ -39,7 +47,7 @@ func (v *verification) info(ctx context.Context) error {
 		return denied("%s: %w", name, err)
 	}
 	r.Info = &i
-	return v.inherited(ctx, i)
+	return nil
 }
 
 // sums checks what an info says about the run.
@@ -96,7 +104,7 @@ func (v *verification) inherited(ctx context.Context, i Info) error {
 			return denied("%s: %s is no step of an earlier attempt", infoFile, show(e.Path))
 		}
 		if runs[p] == nil {
-			if runs[p], err = v.dir.verify(ctx, p, v.check); err != nil {
+			if runs[p], err = v.dir.verifyEarlier(ctx, p, v.check); err != nil {
 				return fmt.Errorf("inherited from run %s: %w", p, err)
 			}
 			v.adopt(runs[p])
@@ -106,6 +114,17 @@ func (v *verification) inherited(ctx context.Context, i Info) error {
 		}
 	}
 	return nil
+}
+
+// verifyEarlier checks an attempt that a later one inherits from: head and steps, and where
+// it is closed, that they are those that were there then. What it inherited itself is the
+// later one's to check.
+func (d *Dir) verifyEarlier(ctx context.Context, p RunPath, check Check) (*verification, error) {
+	v, err := d.verify(ctx, p, check)
+	if err != nil {
+		return nil, err
+	}
+	return v, v.closed()
 }
 
 // adopt takes signers and open questions over from the verification of an earlier attempt.

@@ -66,7 +66,7 @@ func advise(err error) error {
 		return err
 	}
 	return fault.New(fault.Denied, "%w", err).
-		WithHint("find out who wrote the repository beside the run's steps; what a step signed is in its own --out or artifact")
+		WithHint("find out who, beside the run's steps, wrote the repository; what a step signed is in its own --out or artifact")
 }
 
 // verify checks head and steps.

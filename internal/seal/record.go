@@ -4,6 +4,7 @@ import (
 	"context"
 	"path"
 
+	"github.com/pipeseal/pipeseal/internal/fault"
 	"github.com/pipeseal/pipeseal/internal/pipeinfo"
 	"github.com/pipeseal/pipeseal/internal/sign"
 	"github.com/pipeseal/pipeseal/internal/verify"
@@ -130,7 +131,7 @@ func (r *run) closeRun(ctx context.Context, status pipeinfo.Status) error {
 		Status:           status,
 		RunInvocationURI: r.build.Run.InvocationURI,
 		Now:              r.Now(),
-	}, r.checkDocuments(ctx))
+	}, r.checkMembers(ctx, nameOf(cert)))
 	if err != nil {
 		return err
 	}
@@ -145,6 +146,20 @@ func (r *run) closeRun(ctx context.Context, status pipeinfo.Status) error {
 // one issuer. That they are of one source and one run is pipeinfo's to check.
 func (r *run) checkDocuments(ctx context.Context) pipeinfo.Check {
 	return PipeinfoCheck(ctx, r.verifier, verify.Expectation{Issuer: r.res.Identity.Issuer})
+}
+
+// checkMembers verifies the bundles of the documents of the run that self closes. A certificate
+// that names neither definition nor run ties nobody to the run: whoever has one must be self.
+func (r *run) checkMembers(ctx context.Context, self string) pipeinfo.Check {
+	check := r.checkDocuments(ctx)
+	return func(bundle []byte, sha256 string) (pipeinfo.Verified, error) {
+		v, err := check(bundle, sha256)
+		if err == nil && v.BuildConfigURI == "" && v.RunInvocationURI == "" && v.Identity != self {
+			return pipeinfo.Verified{}, fault.New(fault.Denied, "it was signed by %s, who closes is %s, and the certificate names neither definition nor run", v.Identity, self).
+				WithHint("let the steps of a run have one identity, or one whose certificates name the run; if nobody of yours signed this, find out who writes the repository")
+		}
+		return v, err
+	}
 }
 
 // PipeinfoCheck verifies the bundles beside pipeinfo documents with a verifier and an
