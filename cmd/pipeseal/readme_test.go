@@ -76,33 +76,58 @@ func TestReadme(t *testing.T) {
 // generated is a part of a file that is written by a test, between two lines.
 type generated struct{ begin, end, text string }
 
+// settingsTable has a row for each setting and meaning, in order of first mention.
 func settingsTable() string {
-	var b strings.Builder
+	type row struct{ name, def, usage string }
+	var rows []row
+	commands := map[row][]string{}
 	root := rootCommand(process{})
-	for _, name := range commandNames() {
-		cmd, _, err := root.Find(strings.Fields(name))
+	for _, command := range commandNames() {
+		cmd, _, err := root.Find(strings.Fields(command))
 		if err != nil {
 			panic(err)
 		}
-		fmt.Fprintf(&b, "\n`pipeseal %s`\n\n| flag | variable | default | what it does |\n|---|---|---|---|\n", name)
-		for _, s := range commandSettings()[name] {
+		for _, s := range commandSettings()[command] {
 			flag := cmd.Flags().Lookup(s.name)
-			variable := "flag only"
-			if v := s.variable(); v != "" {
-				variable = "`" + v + "`"
-			}
-			def := flag.DefValue
-			if def == "" || def == "[]" || def == "false" {
-				def = ""
-			} else {
-				def = "`" + def + "`"
-			}
 			_, usage := pflag.UnquoteUsage(flag)
-			fmt.Fprintf(&b, "| `--%s` | %s | %s | %s |\n", s.name, variable, def, strings.ReplaceAll(usage, "|", `\|`))
+			r := row{s.name, "", strings.ReplaceAll(usage, "|", `\|`)}
+			if d := flag.DefValue; d != "" && d != "[]" && d != "false" {
+				r.def = "`" + d + "`"
+			}
+			if s.variable() == "" {
+				r.usage += " (flag only)"
+			}
+			if commands[r] == nil {
+				rows = append(rows, r)
+			}
+			commands[r] = append(commands[r], command)
 		}
 	}
-	b.WriteString("\n")
+	slices.SortStableFunc(rows, func(a, b row) int { return firstMention(a.name) - firstMention(b.name) })
+	var b strings.Builder
+	b.WriteString("| setting | default | of | what it does |\n|---|---|---|---|\n")
+	for _, r := range rows {
+		of := strings.Join(commands[r], ", ")
+		if len(commands[r]) == len(commandNames()) {
+			of = "all"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", r.name, r.def, of, r.usage)
+	}
 	return b.String()
+}
+
+// firstMention is the place of a setting among those of all commands.
+func firstMention(name string) int {
+	place := 0
+	for _, command := range commandNames() {
+		for _, s := range commandSettings()[command] {
+			if s.name == name {
+				return place
+			}
+			place++
+		}
+	}
+	return -1
 }
 
 // TestSettingsAreFlags checks that a command has a flag for each of its settings, and no
