@@ -1,9 +1,7 @@
 package ci
 
 import (
-	"errors"
 	"maps"
-	"strconv"
 
 	"github.com/pipeseal/pipeseal/internal/build"
 )
@@ -45,55 +43,4 @@ func change(b *build.Build, request map[string]string) {
 	if request["id"] != "" {
 		b.External = map[string]any{"change": known(request)}
 	}
-}
-
-// member is the name of a step in one of several parallel members of a job: they would
-// record themselves under one name otherwise.
-func member(job, which string) string {
-	if job == "" {
-		job = defaultStep
-	}
-	return job + "-" + which
-}
-
-// parallel is the number that a variable gives to a parallel member, where another one
-// says that there are several; else "".
-func (e *env) parallel(index, total string) string {
-	which, of := e.read(index, number), e.read(total, number)
-	if n, err := strconv.Atoi(of); err != nil || n < 2 {
-		return ""
-	}
-	return which
-}
-
-// attempt is one more than the number of retries that a variable tells, "" where it is unset.
-func (e *env) attempt(retries string) string {
-	told := e.read(retries, number)
-	if told == "" {
-		return ""
-	}
-	n, err := strconv.ParseUint(told, 10, 32)
-	if err != nil {
-		if e.err == nil {
-			e.err = unusable(retries, errors.New("is too large a number"))
-		}
-		return ""
-	}
-	return strconv.FormatUint(n+1, 10)
-}
-
-// ref is the full ref of the tag, or else of the branch, that a variable names.
-func (e *env) ref(tag, branch string) string {
-	for _, v := range []struct{ variable, kind string }{{tag, "refs/tags/"}, {branch, "refs/heads/"}} {
-		name := e.read(v.variable, text)
-		if name == "" {
-			continue
-		}
-		ref, err := fullRef(v.kind + name)
-		if err != nil && e.err == nil {
-			e.err = unusable(v.variable, err)
-		}
-		return ref
-	}
-	return ""
 }

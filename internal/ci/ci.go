@@ -50,9 +50,8 @@ type system struct {
 	workspace string
 	// adopts says that the CI may leave it to the checkout to tell source, commit and ref.
 	adopts bool
-	// elsewhere says that the definition may stand in another repository; its URI
-	// tells which. Without it, a definition's path, which --definition may tell, is one
-	// in the source repository.
+	// elsewhere says that the definition may stand in another repository: its URI, where
+	// there is one, tells which. Else a definition's path is one in the source repository.
 	elsewhere bool
 	// detached are the triggers that are not about the commit they build: the commit
 	// is the default branch's, and another may be checked out.

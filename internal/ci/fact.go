@@ -60,32 +60,6 @@ func (f fact) tell(e *env, b *build.Build, t told) {
 
 func underServer(b *build.Build) string { return b.Server + "/" }
 
-// env reads variables and keeps the first error.
-type env struct {
-	get func(string) string
-	err error
-}
-
-// read is the variable's value in its form, "" where it is unset or unusable.
-func (e *env) read(name string, as form) string {
-	v, err := as(e.get(name))
-	if err != nil {
-		if e.err == nil {
-			e.err = unusable(name, err)
-		}
-		return ""
-	}
-	return v
-}
-
-// require is read of a variable that the CI sets in every job.
-func (e *env) require(name string) {
-	if e.get(name) == "" && e.err == nil {
-		e.err = fault.New(fault.Usage, "%s is not set", name).
-			WithHint("run the step in a job of this CI with its own environment; a container needs %s handed in", name)
-	}
-}
-
 // Generic describes a run by flags. A value fills in what the CI does not tell, and
 // must be the same where it does.
 type Generic struct {

@@ -17,8 +17,8 @@ func giteaSystem() system { return forgeSystem("gitea", "GITEA_ACTIONS", "github
 func forgeSystem(name, variable string, implies ...string) system {
 	return system{
 		name: name, variable: variable, value: "true", implies: implies, workspace: "GITHUB_WORKSPACE",
-		detached: []string{"workflow_run", "pull_request_target"},
-		facts:    forgeFacts(), read: readForge, finish: finishForge,
+		elsewhere: true, detached: []string{"workflow_run", "pull_request_target"},
+		facts: forgeFacts(), read: readForge, finish: finishForge,
 	}
 }
 

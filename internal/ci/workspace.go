@@ -36,8 +36,8 @@ func (s system) agree(b *build.Build, dir string, t told) error {
 			adopt(&b.Source.Ref, c.ref)
 		}
 	}
-	if t[definitionPath(b)] == "--definition" && !s.elsewhere {
-		b.Definition.Commit = b.Source.Commit
+	if t[definitionPath(b)] == "--definition" && s.definedHere(b) {
+		adopt(&b.Definition.Commit, b.Source.Commit)
 	}
 	if c.commit == "" {
 		return nil
@@ -74,10 +74,13 @@ func adopt(field *string, value string) {
 	}
 }
 
-// definedHere tells whether the definition is in the source repository.
+// definedHere tells whether the definition is in the source repository, as --definition's is.
 func (s system) definedHere(b *build.Build) bool {
-	if b.Definition.Path == "" || !s.elsewhere {
-		return b.Definition.Path != ""
+	switch {
+	case b.Definition.Path == "":
+		return false
+	case !s.elsewhere || b.Definition.URI == "":
+		return true
 	}
 	return strings.HasPrefix(b.Definition.URI, b.Source.URI+"/"+b.Definition.Path+"@")
 }

@@ -1,0 +1,63 @@
+package ci
+
+import "testing"
+
+// TestSteps: the members of one job have names of their own where the CI tells them apart.
+func TestSteps(t *testing.T) {
+	for _, tc := range []struct {
+		ci, set, step, want string
+	}{
+		{"github", "", "", "build"},
+		{"github", "", "build-2", "build-2"},
+		{"gitlab", "", "", "build: [amd64]"},
+		{"gitlab", "CI_JOB_NAME=test 2/5", "", "test 2/5"},
+		{"jenkins", "", "", "Build"},
+		{"jenkins", "STAGE_NAME=", "", "build"},
+		{"buildkite", "BUILDKITE_PARALLEL_JOB=3", "", "build-3"},
+		{"buildkite", "BUILDKITE_PARALLEL_JOB_COUNT=1", "", "build"},
+		{"buildkite", "BUILDKITE_PARALLEL_JOB=3", "mine", "mine"},
+		{"circleci", "CIRCLE_NODE_INDEX=0", "", "build-0"},
+		{"circleci", "CIRCLE_NODE_TOTAL=1", "", "build"},
+		{"azure", "SYSTEM_JOBNAME=windows", "", "build-windows"},
+		{"azure", "SYSTEM_JOBNAME=__default", "", "build-1"},
+		{"azure", "SYSTEM_STAGENAME=deploy", "", "deploy-build-linux"},
+		{"bitbucket", "BITBUCKET_PARALLEL_STEP=1", "", "build-1"},
+		{"bitbucket", "BITBUCKET_PARALLEL_STEP=", "", "build"},
+		{"forgejo", "", "", "build"},
+	} {
+		t.Run(tc.ci+" "+tc.set, func(t *testing.T) {
+			b, err := Detect(Options{Getenv: getenv(environment(t, tc.ci, tc.set)), Dir: t.TempDir(), Step: tc.step})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b, err = Confirm(b, payload(t, tc.ci)); err != nil || b.Run.Step != tc.want {
+				t.Errorf("got %q, %v; want %q", b.Run.Step, err, tc.want)
+			}
+		})
+	}
+	b, err := Detect(Options{Getenv: getenv(environment(t, "buildkite", "BUILDKITE_STEP_KEY=", "BUILDKITE_PARALLEL_JOB=")), Dir: t.TempDir()})
+	if err != nil || b.Run.Step != ":hammer: Build" || b.Run.Job != "" {
+		t.Errorf("a step with a label alone: got %+v, %v", b.Run, err)
+	}
+}
+
+// TestAttempts: what is done again is another attempt, where the CI counts.
+func TestAttempts(t *testing.T) {
+	for _, tc := range []struct{ ci, set, want string }{
+		{"github", "GITHUB_RUN_ATTEMPT=2", "2"},
+		{"gitlab", "", "1"},
+		{"buildkite", "BUILDKITE_RETRY_COUNT=0", "1"},
+		{"buildkite", "BUILDKITE_RETRY_COUNT=4", "5"},
+		{"buildkite", "BUILDKITE_RETRY_COUNT=", "1"},
+		{"circleci", "", "1"},
+		{"azure", "SYSTEM_JOBATTEMPT=3", "3"},
+		{"bitbucket", "BITBUCKET_STEP_RUN_NUMBER=2", "2"},
+		{"gitea", "GITHUB_RUN_ATTEMPT=", "1"},
+	} {
+		b, err := Confirm(detected(t, tc.ci, tc.set), nil)
+		if err != nil || b.Run.Attempt != tc.want {
+			t.Errorf("%s, %s: got %q, %v", tc.ci, tc.set, b.Run.Attempt, err)
+		}
+	}
+	refused(t, Options{Getenv: getenv(environment(t, "buildkite", "BUILDKITE_RETRY_COUNT=-1")), Dir: t.TempDir()}, "BUILDKITE_RETRY_COUNT")
+}
