@@ -62,7 +62,17 @@ if ! buildah inspect --type image "$base" > /dev/null 2>&1; then
 	buildah umount "$container" > /dev/null
 	buildah config --env PATH=/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
 		--env GOPATH=/go --env GOCACHE=/cache --env GOTOOLCHAIN=local --env GOPROXY=off "$container"
-	buildah commit -q --timestamp 0 --rm "$container" "$base" > /dev/null
+	buildah commit -q --timestamp 0 "$container" "$base" > /dev/null
+	# gitlab-ci-local copies files into and out of its jobs' volumes with bash and rsync.
+	root=$(buildah mount "$container")
+	for tool in bash rsync; do
+		cp "$(command -v "$tool")" "$root/bin/"
+		for library in $(ldd "$(command -v "$tool")" | grep -o '/[^ ]*'); do
+			cp -L --parents "$library" "$root/"
+		done
+	done
+	buildah umount "$container" > /dev/null
+	buildah commit -q --timestamp 0 --rm "$container" localhost/helper > /dev/null
 fi
 
 contexts=()

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the pipeline of this directory under gitlab-ci-local, whose jobs get the variables and the
-# token of the step that "pipeseal-lab run --ci gitlab" plays. Every job of it runs as that step.
+# token of the step that "pipeseal-lab run --ci gitlab" plays. Every job of it runs as that step,
+# with this shell, or as the arguments say.
 set -euo pipefail
 
 # The project's container registry is the lab's.
@@ -18,4 +19,5 @@ while IFS='=' read -r name value; do
 	esac
 done < <(env)
 IFS=,
-exec gitlab-ci-local --force-shell-executor --ignore-predefined-vars "${names[*]}" "${args[@]}" "$@"
+[ "$#" -gt 0 ] || set -- --force-shell-executor
+exec gitlab-ci-local --ignore-predefined-vars "${names[*]}" "${args[@]}" "$@"
