@@ -32,7 +32,7 @@ func defaultDoctorOptions() *doctorOptions {
 func preflightSettings() []string {
 	return []string{
 		"trust", "tuf-mirror", "tuf-root", "tuf-cache", "log", "out", "pipeinfo", "ci", "step", "matrix", "token-file", "audience",
-		"source", "commit", "ref", "pipeline", "definition", "run-id", "attempt", "run-url", "builder-id",
+		"source", "commit", "ref", "pipeline", "definition", "run-id", "attempt", "run-url", "builder-id", "require-hosted",
 		"timeout", "publish-name-unsafe", "insecure-plain-http", "json",
 	}
 }

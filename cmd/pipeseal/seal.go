@@ -99,6 +99,8 @@ or NAME@sha256:HEX for something that is elsewhere. The prefixes oci:, file:, ch
 and digest: say which, where that is not clear. go:PATH is a Go binary whose own build
 information is recorded: it must be from the run's commit, and clean.
 
+"pipeseal doctor" checks beforehand what a run needs, and says how to fix it.
+
 Every flag but the unsafe ones may be given as an environment variable: --token-file is
 PIPESEAL_TOKEN_FILE, and SUBJECT… is PIPESEAL_SUBJECTS, one a line.`,
 		Example: `  pipeseal seal registry.example.com/acme/app@sha256:…

@@ -31,8 +31,9 @@ func (e *examination) checks() []check {
 		{id: "validity", needs: []string{"trust"}, look: e.lookAtValidity},
 		{id: "privacy", needs: []string{"trust", "claims"}, look: e.lookAtPrivacy},
 		{id: "services", needs: []string{"trust"}, look: e.lookAtServices},
+		{id: "isolation", needs: []string{"claims"}, look: e.lookAtIsolation},
 		{id: "issuer", needs: []string{"services", "token"}, look: e.lookAtIssuer},
-		{id: "certificate", needs: []string{"audience", "expiry", "claims", "privacy", "issuer"}, look: e.lookAtCertificate},
+		{id: "certificate", needs: []string{"audience", "expiry", "claims", "privacy", "isolation", "issuer"}, look: e.lookAtCertificate},
 		// As in a run, the time is asked for when the certificate is there: it must be within its life.
 		{id: "timestamp", needs: []string{"services"}, after: []string{"certificate"}, look: e.lookAtTimestamp},
 		{id: "log", needs: []string{"services"}, look: e.lookAtLog},
@@ -110,11 +111,16 @@ func warn(detail, fix string) Finding { return Finding{Verdict: Warn, Detail: de
 // other kind that something is to be changed.
 func refused(err error) Finding {
 	f := Finding{Verdict: Fail, Detail: err.Error(), Fix: fault.HintOf(err)}
-	if fault.KindOf(err) == fault.Undecided {
+	kind := fault.KindOf(err)
+	if kind == fault.Undecided {
 		f.Verdict = Unknown
-		if f.Fix == "" {
-			f.Fix = "run it again later"
-		}
+	}
+	switch {
+	case f.Fix != "":
+	case kind == fault.Undecided:
+		f.Fix = "run it again later"
+	case kind == fault.Unexpected:
+		f.Fix = "report it: it is a defect of pipeseal or of this machine"
 	}
 	return f
 }

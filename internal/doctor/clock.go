@@ -110,7 +110,7 @@ func judgeClocks(now time.Time, answers, stamps []reading, certificate *trust.Wi
 			return warn(fmt.Sprintf("the clock of the %s is %s off", s.who, amount(off)), "have it set: it says "+s.said.Format(time.RFC3339))
 		}
 	}
-	return ok(fmt.Sprintf("within %s of %d services", maxSkew, len(all)))
+	return ok(fmt.Sprintf("within %s of what every service says", maxSkew))
 }
 
 // amount is how much a clock is off, in whole seconds: Date has no more.

@@ -94,6 +94,17 @@ func shorten(s string) string {
 	return s
 }
 
+func (e *examination) lookAtIsolation(ctx context.Context) Finding {
+	if !e.Run.RequireHosted {
+		return ok("not asked for (--require-hosted)")
+	}
+	jobs, err := seal.Isolated(ctx, e.Run.GitHub, e.build, e.token.Claims)
+	if err != nil {
+		return refused(err)
+	}
+	return ok(fmt.Sprintf("all %d jobs were on GitHub-hosted runners", len(jobs)))
+}
+
 func (e *examination) lookAtPrivacy(context.Context) Finding {
 	source := e.build.Source
 	if err := seal.Private(e.instance, source, e.Run.PublishNameUnsafe); err != nil {

@@ -111,7 +111,7 @@ func roles(windows []trust.Window) [][]trust.Window {
 func (e *examination) lookAtServices(context.Context) Finding {
 	chosen, err := seal.Choose(e.instance, e.Run.Log, e.now())
 	if err == nil {
-		_, err = sign.NewWitness(e.Run.Network, chosen.TSAs, logsOf(chosen))
+		_, err = sign.NewWitness(e.Run.Network, chosen.TSAs, chosen.WriteTo())
 	}
 	if err != nil {
 		return refused(err)
@@ -123,14 +123,6 @@ func (e *examination) lookAtServices(context.Context) Finding {
 		f.Facts = append(f.Facts, Fact{"timestamps", t})
 	}
 	return f
-}
-
-func logsOf(c seal.Chosen) []sign.Log {
-	logs := make([]sign.Log, len(c.Logs))
-	for i, l := range c.Logs {
-		logs[i] = sign.Log{URL: l.URL, Version: l.Version}
-	}
-	return logs
 }
 
 // hintOr is an error's hint, or the given one where it has none.

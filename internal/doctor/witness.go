@@ -51,7 +51,7 @@ func (e *examination) lookAtLog(ctx context.Context) Finding {
 		return refused(err)
 	}
 	var said []string
-	for i, l := range logsOf(e.chosen) {
+	for i, l := range e.chosen.WriteTo() {
 		checkpoint, err := sign.Checkpoint(ctx, e.Run.Network, l)
 		if err != nil {
 			return refused(err)

@@ -83,11 +83,7 @@ func (r *run) chooseServices() (err error) {
 	if r.verifier, err = verify.New(r.instance, verify.Options{Log: r.services.Verify, Now: r.Now}); err != nil {
 		return err
 	}
-	logs := make([]sign.Log, len(r.services.Logs))
-	for i, l := range r.services.Logs {
-		logs[i] = sign.Log{URL: l.URL, Version: l.Version}
-	}
-	r.witness, err = sign.NewWitness(r.Network, r.services.TSAs, logs)
+	r.witness, err = sign.NewWitness(r.Network, r.services.TSAs, r.services.WriteTo())
 	return err
 }
 

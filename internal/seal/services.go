@@ -5,6 +5,7 @@ import (
 
 	"github.com/pipeseal/pipeseal/internal/build"
 	"github.com/pipeseal/pipeseal/internal/fault"
+	"github.com/pipeseal/pipeseal/internal/sign"
 	"github.com/pipeseal/pipeseal/internal/trust"
 	"github.com/pipeseal/pipeseal/internal/verify"
 )
@@ -32,6 +33,15 @@ type Chosen struct {
 	Log string
 	// Verify is what a reader of the run's own bundles asks of a log.
 	Verify verify.LogMode
+}
+
+// WriteTo are the logs as a witness takes them.
+func (c Chosen) WriteTo() []sign.Log {
+	logs := make([]sign.Log, len(c.Logs))
+	for i, l := range c.Logs {
+		logs[i] = sign.Log{URL: l.URL, Version: l.Version}
+	}
+	return logs
 }
 
 // Choose picks an instance's services for now, and what is done about the log. All its errors

@@ -90,7 +90,11 @@ func read(ctx context.Context, client *http.Client, service string, from *url.UR
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fault.New(fault.Undecided, "%s at %s: %w", service, remote.Host(from), &statusError{resp.StatusCode, remote.StatusError(resp)}).
+		kind := fault.Undecided
+		if resp.StatusCode/100 == 4 {
+			kind = fault.Usage // no retry mends it
+		}
+		return nil, fault.New(kind, "%s at %s: %w", service, remote.Host(from), &statusError{resp.StatusCode, remote.StatusError(resp)}).
 			WithHint("check the URL of the %s in the trust configuration", service)
 	}
 	data, err := remote.ReadAll(resp.Body, limit)

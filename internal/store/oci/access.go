@@ -3,6 +3,8 @@ package oci
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"os"
 
@@ -69,32 +71,37 @@ func helperOf(path, server string) string {
 func (s *Store) CheckPush(ctx context.Context, ref subject.ImageRef) error {
 	r := s.repository(ref)
 	ctx = r.push(ctx)
-	resp, err := r.send(ctx, http.MethodPost, r.base+"/blobs/uploads/", nil, nil)
-	if err == nil {
-		defer resp.Body.Close()
-		if resp.StatusCode != http.StatusAccepted {
-			err = statusOf(resp)
-		}
-	}
+	at, err := r.beginUpload(ctx)
 	if err != nil {
 		return r.explain("push to "+remote.Printable(r.name), pushing, err)
 	}
-	r.cancel(ctx, resp)
+	// A registry that does not take this drops the upload in its own time.
+	if resp, err := r.send(ctx, http.MethodDelete, at, nil, nil); err == nil {
+		resp.Body.Close()
+	}
 	return nil
 }
 
-// cancel gives an upload up (DELETE of its location). A registry that does not take that
-// drops the upload in its own time, so what it answers changes nothing.
-func (r *repository) cancel(ctx context.Context, begun *http.Response) {
-	from := begun.Request.URL
-	at, err := from.Parse(begun.Header.Get("Location"))
-	if err != nil || !sameOrigin(from, at) || at.Path == from.Path {
-		return
+// beginUpload returns where a blob may be uploaded to (distribution specification, "Pushing a
+// blob"), which must be at the registry itself.
+func (r *repository) beginUpload(ctx context.Context) (string, error) {
+	resp, err := r.send(ctx, http.MethodPost, r.base+"/blobs/uploads/", nil, nil)
+	if err != nil {
+		return "", err
 	}
-	resp, err := r.send(ctx, http.MethodDelete, at.String(), nil, nil)
-	if err == nil {
-		resp.Body.Close()
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusAccepted {
+		return "", statusOf(resp)
 	}
+	from := resp.Request.URL
+	at, err := from.Parse(resp.Header.Get("Location"))
+	if err != nil || at.Path == from.Path {
+		return "", errors.New("its answer does not say where to upload to")
+	}
+	if !sameOrigin(from, at) {
+		return "", fmt.Errorf("uploads are at %s, another host", bounded(at.Host))
+	}
+	return at.String(), nil
 }
 
 // Referrers tells how the image's repository keeps what refers to an image, by the referrers
