@@ -103,3 +103,21 @@ func TestOpenDirMakesNothing(t *testing.T) {
 		t.Error("a file is taken for a repository")
 	}
 }
+
+// TestCheck: a repository that can be written is left as it was.
+func TestCheck(t *testing.T) {
+	d := create(t)
+	if err := d.Check(); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(d.Path()); err != nil || len(left) != 0 {
+		t.Errorf("%v, %v", left, err)
+	}
+	file := filepath.Join(d.Path(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := CreateDir(file); fault.KindOf(err) != fault.Usage || fault.HintOf(err) == "" {
+		t.Errorf("a file: %v", err)
+	}
+}

@@ -183,3 +183,24 @@ func TestPrintable(t *testing.T) {
 		}
 	}
 }
+
+// TestObserve: every answer is shown, one that is retried as well.
+func TestObserve(t *testing.T) {
+	url, _ := server(t, func(n int32, w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Number", string('0'+n))
+		if n == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	var seen []string
+	network := remote.NewNetwork(remote.Options{Attempts: 2, Observe: func(host string, h http.Header) {
+		seen = append(seen, host+" "+h.Get("X-Number"))
+	}})
+	if _, err := call(t, t.Context(), network.Client("test service", remote.ReadsAndPuts), "GET", url, ""); err != nil {
+		t.Fatal(err)
+	}
+	host := strings.TrimPrefix(url, "http://")
+	if len(seen) != 2 || seen[0] != host+" 1" || seen[1] != host+" 2" {
+		t.Errorf("seen %q", seen)
+	}
+}

@@ -169,6 +169,16 @@ func TestTUF(t *testing.T) {
 			t.Errorf("%s: %v", req.URL, req.Header)
 		}
 	}
+	var roles []string
+	for _, w := range i.Metadata {
+		roles = append(roles, w.Role)
+		if !w.Holds(now) || w.End.IsZero() {
+			t.Errorf("%+v", w)
+		}
+	}
+	if want := []string{"TUF root", "TUF targets", "TUF snapshot", "TUF timestamp"}; !slices.Equal(roles, want) {
+		t.Errorf("roles %q", roles)
+	}
 	// Nothing was kept, and nothing in the working directory was believed.
 	if left, err := filepath.Glob("*.json"); err != nil || len(left) > 0 {
 		t.Errorf("%v, %v", left, err)

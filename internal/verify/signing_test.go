@@ -116,13 +116,19 @@ func (s *signing) stamp() *signing { return s.stampBy(s.w.tsa, s.w.now, s.signat
 
 func (s *signing) stampBy(a authority, at time.Time, over []byte) *signing {
 	s.w.t.Helper()
+	return s.addTimestamp(s.w.timestamp(a, over, at))
+}
+
+// timestamp is an authority's answer, by the given clock.
+func (w *world) timestamp(a authority, over []byte, at time.Time) []byte {
+	w.t.Helper()
 	sum := sha256.Sum256(over)
-	token, err := (&timestamp.Timestamp{
+	answer, err := (&timestamp.Timestamp{
 		HashAlgorithm: crypto.SHA256, HashedMessage: sum[:], Time: at, Policy: asn1.ObjectIdentifier{1, 2, 3},
 		AddTSACertificate: true, SerialNumber: big.NewInt(7),
 	}).CreateResponseWithOpts(a.cert, a.key, crypto.SHA256)
-	s.w.must(err)
-	return s.addTimestamp(token)
+	w.must(err)
+	return answer
 }
 
 // stampWithDecoy adds a timestamp by a, whose bag of certificates begins with another's.

@@ -149,6 +149,7 @@ func TestCredentialsStayOnTheirHost(t *testing.T) {
 		_, err := s.Put(ctx, subjectAt(home), storetest.NewEntry("x"))
 		return err
 	}
+	push := func(ctx context.Context, s *oci.Store) error { return s.CheckPush(ctx, *subjectAt(home).Image) }
 	for _, tc := range []struct {
 		name     string
 		registry http.HandlerFunc
@@ -188,6 +189,9 @@ func TestCredentialsStayOnTheirHost(t *testing.T) {
 			}
 			redirect(202, "http://"+home+":443/upload")(w, r)
 		}, "", put, fault.Undecided},
+		{"an upload that is only begun at another host", redirect(202, "https://thief.test/upload"), "", push, fault.Undecided},
+		{"an upload that is only begun without TLS", redirect(202, "http://"+home+":443/upload"), "", push, fault.Undecided},
+		{"an upload that is begun nowhere", redirect(202, ""), "", push, fault.Undecided},
 		{"a next page at another host", basicAuth(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", ocispec.MediaTypeImageIndex)
 			w.Header().Set("Link", `<https://thief.test/next>; rel="next"`)
