@@ -81,6 +81,9 @@ type Run struct {
 	// ID tells the run from every other of the same pipeline; Number is the count
 	// people see; Attempt counts re-runs of the same run from "1".
 	ID, Number, Attempt string
+	// Try counts from "1" how often the job was done in the attempt, where a CI does single
+	// jobs again and tells; else "".
+	Try string
 	// URI is the page of the run; InvocationURI names the run and attempt as a
 	// certificate does (Fulcio's run invocation URI).
 	URI, InvocationURI string

@@ -30,7 +30,7 @@ func azureFacts() []fact {
 		{variable: "SYSTEM_DEFINITIONID", claim: "def_id", form: number, field: definitionURI, derived: true, prefix: azurePipeline},
 		{variable: "BUILD_BUILDID", claim: "run_id", form: number, field: runID},
 		{variable: "BUILD_BUILDNUMBER", form: text, field: runNumber},
-		{variable: "SYSTEM_JOBATTEMPT", form: number, field: runAttempt},
+		{variable: "SYSTEM_JOBATTEMPT", form: number, field: runTry},
 		{variable: "BUILD_REASON", form: text, field: trigger},
 		{variable: "BUILD_REQUESTEDFOR", form: text, field: actor},
 		{variable: "SYSTEM_PHASENAME", form: azureName, field: job},

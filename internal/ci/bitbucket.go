@@ -29,7 +29,7 @@ func bitbucketFacts() []fact {
 		{variable: "BITBUCKET_REPO_SLUG", form: text, field: definitionName},
 		{variable: "BITBUCKET_BUILD_NUMBER", form: number, field: runID},
 		{variable: "BITBUCKET_BUILD_NUMBER", form: number, field: runNumber},
-		{variable: "BITBUCKET_STEP_RUN_NUMBER", form: number, field: runAttempt},
+		{variable: "BITBUCKET_STEP_RUN_NUMBER", form: number, field: runTry},
 		{variable: "BITBUCKET_STEP_UUID", claim: "stepUuid", form: uuid, field: invocationURI, derived: true, prefix: bitbucketSteps},
 		{variable: "BITBUCKET_STEP_TRIGGERER_UUID", form: uuid, field: actor},
 	}

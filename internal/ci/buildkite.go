@@ -28,7 +28,7 @@ func buildkiteFacts() []fact {
 		{variable: "BUILDKITE_ORGANIZATION_SLUG", claim: "organization_slug", form: page, field: definitionURI, derived: true, value: buildkitePipeline},
 		{variable: "BUILDKITE_BUILD_NUMBER", claim: "build_number", form: number, field: runID},
 		{variable: "BUILDKITE_BUILD_NUMBER", form: number, field: runNumber},
-		{variable: "BUILDKITE_RETRY_COUNT", form: number, field: runAttempt, derived: true},
+		{variable: "BUILDKITE_RETRY_COUNT", form: number, field: runTry, derived: true},
 		{variable: "BUILDKITE_BUILD_URL", form: page, field: runURI},
 		{variable: "BUILDKITE_JOB_ID", claim: "job_id", form: page, field: invocationURI, derived: true, value: buildkiteJob},
 		{variable: "BUILDKITE_SOURCE", claim: "build_source", form: text, field: trigger},
@@ -46,7 +46,7 @@ func readBuildkite(e *env, b *build.Build) {
 	b.Server, b.Builder.ID = buildkiteServer, buildkiteServer
 	b.Definition.URI = buildkiteServer + "/" + e.read("BUILDKITE_ORGANIZATION_SLUG", slug) + "/" + b.Definition.Name
 	b.Run.InvocationURI = b.Definition.URI + "/builds/" + b.Run.ID + "#" + e.read("BUILDKITE_JOB_ID", uuid)
-	b.Run.Attempt = e.attempt("BUILDKITE_RETRY_COUNT")
+	b.Run.Try = e.try("BUILDKITE_RETRY_COUNT")
 	// A pull request from a fork builds "user:branch", which is no branch of the repository.
 	if !strings.Contains(e.read("BUILDKITE_BRANCH", text), ":") {
 		b.Source.Ref = e.ref("BUILDKITE_TAG", "BUILDKITE_BRANCH")

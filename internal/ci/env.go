@@ -52,8 +52,8 @@ func (e *env) parallel(index, total string) string {
 	return which
 }
 
-// attempt is one more than the number of retries that a variable tells, "" where it is unset.
-func (e *env) attempt(retries string) string {
+// try is one more than the number of retries that a variable tells, "" where it is unset.
+func (e *env) try(retries string) string {
 	told := e.read(retries, number)
 	if told == "" {
 		return ""

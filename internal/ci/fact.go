@@ -132,6 +132,7 @@ func definitionCommit(b *build.Build) *string  { return &b.Definition.Commit }
 func runID(b *build.Build) *string             { return &b.Run.ID }
 func runNumber(b *build.Build) *string         { return &b.Run.Number }
 func runAttempt(b *build.Build) *string        { return &b.Run.Attempt }
+func runTry(b *build.Build) *string            { return &b.Run.Try }
 func runURI(b *build.Build) *string            { return &b.Run.URI }
 func invocationURI(b *build.Build) *string     { return &b.Run.InvocationURI }
 func trigger(b *build.Build) *string           { return &b.Run.Trigger }

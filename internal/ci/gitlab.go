@@ -37,6 +37,7 @@ func gitlabFacts() []fact {
 		{variable: "CI_COMMIT_SHA", claim: "ci_config_sha", form: commit, field: definitionCommit, derived: true},
 		{variable: "CI_PIPELINE_ID", claim: "pipeline_id", form: number, field: runID},
 		{variable: "CI_PIPELINE_IID", form: number, field: runNumber},
+		{variable: "CI_JOB_RETRY_COUNT", form: number, field: runTry, derived: true},
 		{variable: "CI_PIPELINE_URL", form: page, field: runURI},
 		{variable: "CI_PIPELINE_SOURCE", claim: "pipeline_source", form: text, field: trigger},
 		{variable: "GITLAB_USER_LOGIN", claim: "user_login", form: text, field: actor},
@@ -94,6 +95,7 @@ func readGitLab(e *env, b *build.Build) {
 		}
 		b.Run.Started = started.UTC()
 	}
+	b.Run.Try = e.try("CI_JOB_RETRY_COUNT") // since GitLab 19.3
 	b.Runner.OS, b.Runner.Arch, _ = strings.Cut(e.read("CI_RUNNER_EXECUTABLE_ARCH", text), "/")
 
 	version, revision := e.read("CI_RUNNER_VERSION", text), e.read("CI_RUNNER_REVISION", text)

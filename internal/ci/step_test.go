@@ -41,22 +41,24 @@ func TestSteps(t *testing.T) {
 	}
 }
 
-// TestAttempts: what is done again is another attempt, where the CI counts.
-func TestAttempts(t *testing.T) {
-	for _, tc := range []struct{ ci, set, want string }{
-		{"github", "GITHUB_RUN_ATTEMPT=2", "2"},
-		{"gitlab", "", "1"},
-		{"buildkite", "BUILDKITE_RETRY_COUNT=0", "1"},
-		{"buildkite", "BUILDKITE_RETRY_COUNT=4", "5"},
-		{"buildkite", "BUILDKITE_RETRY_COUNT=", "1"},
-		{"circleci", "", "1"},
-		{"azure", "SYSTEM_JOBATTEMPT=3", "3"},
-		{"bitbucket", "BITBUCKET_STEP_RUN_NUMBER=2", "2"},
-		{"gitea", "GITHUB_RUN_ATTEMPT=", "1"},
+// TestTries: a run that is done again is another attempt, a single job of it another try,
+// where the CI counts them.
+func TestTries(t *testing.T) {
+	for _, tc := range []struct{ ci, set, attempt, try string }{
+		{"github", "GITHUB_RUN_ATTEMPT=2", "2", ""},
+		{"gitea", "GITHUB_RUN_ATTEMPT=", "1", ""},
+		{"gitlab", "", "1", ""},
+		{"gitlab", "CI_JOB_RETRY_COUNT=2", "1", "3"},
+		{"buildkite", "BUILDKITE_RETRY_COUNT=0", "1", "1"},
+		{"buildkite", "BUILDKITE_RETRY_COUNT=4", "1", "5"},
+		{"buildkite", "BUILDKITE_RETRY_COUNT=", "1", ""},
+		{"circleci", "", "1", ""},
+		{"azure", "SYSTEM_JOBATTEMPT=3", "1", "3"},
+		{"bitbucket", "BITBUCKET_STEP_RUN_NUMBER=2", "1", "2"},
 	} {
 		b, err := Confirm(detected(t, tc.ci, tc.set), nil)
-		if err != nil || b.Run.Attempt != tc.want {
-			t.Errorf("%s, %s: got %q, %v", tc.ci, tc.set, b.Run.Attempt, err)
+		if err != nil || b.Run.Attempt != tc.attempt || b.Run.Try != tc.try {
+			t.Errorf("%s, %s: got %q, %q, %v", tc.ci, tc.set, b.Run.Attempt, b.Run.Try, err)
 		}
 	}
 	refused(t, Options{Getenv: getenv(environment(t, "buildkite", "BUILDKITE_RETRY_COUNT=-1")), Dir: t.TempDir()}, "BUILDKITE_RETRY_COUNT")

@@ -89,11 +89,14 @@ func (h Head) runNamed(uri string) (bool, error) {
 	return false, denied("the certificate's run is %q, but the path says %q", show(uri), show(h.CI.Run))
 }
 
-// retries tells whether the owner is the GitLab job that retries the one that wrote the step. A
-// retried job has the name and the pipeline of the one before and a higher id, and nothing else
-// of that name is in the pipeline (docs.gitlab.com, "Jobs", "CI/CD YAML syntax reference: retry");
-// no variable counts the retries.
+// retries tells whether the owner is a later try of the job that wrote the step: the CI counts
+// them, or it is a GitLab job before 19.3. There a retried job has the name and the pipeline of the
+// one before and a higher id, and nothing else of that name is in the pipeline (docs.gitlab.com,
+// "Jobs", "CI/CD YAML syntax reference: retry").
 func (o Owner) retries(s Step) bool {
+	if o.Try != "" && s.Try != "" {
+		return o.Job == s.Job && higher(o.Try, s.Try)
+	}
 	id, was := gitlabJob.FindString(o.RunInvocationURI), gitlabJob.FindString(s.RunInvocationURI)
 	if id == "" || was == "" || o.Job == "" || o.Job != s.Job {
 		return false
@@ -101,9 +104,11 @@ func (o Owner) retries(s Step) bool {
 	if strings.TrimSuffix(o.RunInvocationURI, id) != strings.TrimSuffix(s.RunInvocationURI, was) {
 		return false
 	}
-	// Both are decimal without leading zeros: the longer one is greater.
-	return len(id) > len(was) || len(id) == len(was) && id > was
+	return higher(id, was)
 }
+
+// higher compares decimals without leading zeros, which may have the same text before them.
+func higher(a, b string) bool { return len(a) > len(b) || len(a) == len(b) && a > b }
 
 // within checks the place in a documents' statement: it must be that of a step of the run.
 func (p place) within(run RunPath) error {

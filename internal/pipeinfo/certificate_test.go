@@ -127,6 +127,15 @@ func TestRetriedJob(t *testing.T) {
 			t.Errorf("%s: %v", tc.name, got)
 		}
 	}
+	counted := Step{Description: Description{Job: "build", Try: "9"}}
+	for _, tc := range []struct {
+		job, try string
+		want     bool
+	}{{"build", "10", true}, {"build", "9", false}, {"build", "8", false}, {"build", "", false}, {"test", "10", false}} {
+		if got := (Owner{Job: tc.job, Try: tc.try}).retries(counted); got != tc.want {
+			t.Errorf("try %s of %s: %v", tc.try, tc.job, got)
+		}
+	}
 	if (Owner{}).retries(Step{}) {
 		t.Error("nothing retries nothing")
 	}

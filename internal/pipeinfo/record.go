@@ -29,9 +29,9 @@ func (c Claim) digest() Digest { return Digest{sumHex([]byte(c))} }
 type Owner struct {
 	// Claim is that of an earlier try of the step, "" where there was none.
 	Claim Claim
-	// Job is the CI's name of the job, RunInvocationURI its run (on GitLab the job's URL), as in
-	// Description.
-	Job, RunInvocationURI string
+	// Job is the CI's name of the job, Try which time it is done, RunInvocationURI its run (on
+	// GitLab the job's URL), as in Description.
+	Job, Try, RunInvocationURI string
 }
 
 // Record is a step's place in a repository, locked until Release. It is for one goroutine.
@@ -61,7 +61,7 @@ type Location struct {
 // and locks it, and compares the run's head with what other steps said. A second step of
 // that name that is alive or has finished, a head that differs, and a closed run are
 // refused, of kind Usage. With the claim of an earlier try the step is resumed instead, and so
-// is that of a GitLab job by the job that retries it. The caller releases the record in the end.
+// is that of a job by its next try. The caller releases the record in the end.
 func (d *Dir) Begin(ctx context.Context, head Head, step string, by Owner) (*Record, error) {
 	r, err := d.begin(ctx, head, step, by)
 	if err != nil {

@@ -56,6 +56,8 @@ type Description struct {
 	// Matrix is what tells the job from the others of its matrix, a JSON object of names to
 	// values; nil for a job without one.
 	Matrix json.RawMessage `json:"matrix,omitempty"`
+	// Try counts how often the job was done in the attempt, "" where the CI does not tell.
+	Try string `json:"try,omitempty"`
 	// RunInvocationURI names run and attempt (on GitLab the job) as a certificate does.
 	RunInvocationURI string `json:"runInvocationUri,omitempty"`
 	Status           Status `json:"status"`
@@ -129,7 +131,7 @@ func Describe(b build.Build) (Description, error) {
 		return Description{}, err
 	}
 	d := Description{
-		Path: p.Step(b.Run.Step), Name: b.Run.Step, Job: b.Run.Job, Actor: b.Run.Actor, Matrix: b.Run.Matrix, RunInvocationURI: b.Run.InvocationURI,
+		Path: p.Step(b.Run.Step), Name: b.Run.Step, Job: b.Run.Job, Actor: b.Run.Actor, Matrix: b.Run.Matrix, Try: b.Run.Try, RunInvocationURI: b.Run.InvocationURI,
 		StartedOn: b.Run.Started, Runner: Runner(b.Runner), Inputs: []Resource{},
 	}
 	if b.Source.Commit != "" {

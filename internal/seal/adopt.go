@@ -175,7 +175,7 @@ func claimsOf(predicate json.RawMessage) (map[string]any, error) {
 		{"buildDefinition", "internalParameters", "pipeseal", "version"},
 		{"buildDefinition", "internalParameters", "pipeseal", "isolation", "jobs"},
 		// of pipeinfo
-		{"startedOn"}, {"finishedOn"}, {"key"}, {"pipeseal"}, {"head"},
+		{"startedOn"}, {"finishedOn"}, {"try"}, {"key"}, {"pipeseal"}, {"head"},
 	} {
 		at := all
 		for _, name := range path[:len(path)-1] {

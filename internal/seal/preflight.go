@@ -112,7 +112,7 @@ func (r *run) beginRecord(ctx context.Context) error {
 		return err
 	}
 	if r.record, err = dir.Begin(ctx, head, r.build.Run.Step, pipeinfo.Owner{
-		Claim: r.note.Claim, Job: r.build.Run.Job, RunInvocationURI: r.build.Run.InvocationURI,
+		Claim: r.note.Claim, Job: r.build.Run.Job, Try: r.build.Run.Try, RunInvocationURI: r.build.Run.InvocationURI,
 	}); err != nil {
 		return err
 	}

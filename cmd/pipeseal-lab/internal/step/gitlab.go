@@ -32,6 +32,7 @@ func (s *Step) gitlabEnviron(p Places) map[string]string {
 		"CI_JOB_STARTED_AT":         s.started.Format(time.RFC3339),
 		"CI_JOB_ID":                 s.jobID(),
 		"CI_JOB_NAME":               s.job,
+		"CI_JOB_RETRY_COUNT":        s.retries(),
 		"CI_JOB_STAGE":              "build",
 		"CI_JOB_URL":                project + "/-/jobs/" + s.jobID(),
 		"CI_NODE_TOTAL":             "1",
