@@ -23,9 +23,12 @@ const (
 )
 
 // standins are the directories, below the repository, that take the place of actions which
-// cannot be fetched here. act itself takes the place of actions/checkout.
+// cannot be fetched here. act itself takes the place of actions/checkout where that is of
+// the consumer's own repository.
 func standins() map[string]string {
 	return map[string]string{
+		"actions/checkout":          "e2e/standin/checkout",
+		"actions/setup-go":          "e2e/standin/setup-go",
 		"actions/upload-artifact":   "e2e/standin/upload-artifact",
 		"actions/download-artifact": "e2e/standin/download-artifact",
 		"docker/build-push-action":  "e2e/standin/docker-build-push",
@@ -117,6 +120,7 @@ func act(ts *testscript.TestScript, neg bool, args []string) {
 		{"RUNNER_ENVIRONMENT", "github-hosted"},
 		{"RUNNER_NAME", "act"},
 		{"STANDIN_ARTIFACTS", ts.MkAbs("artifacts")},
+		{"STANDIN_REPOSITORIES", ts.MkAbs("repositories")},
 	} {
 		line = append(line, "--env", v[0]+"="+v[1])
 	}

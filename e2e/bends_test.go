@@ -26,10 +26,5 @@ func bend(text string, env map[string]string) string {
 		"registry: ghcr.io", "registry: "+registry,
 		// Jenkins' OpenID Connect provider plugin is the issuer JENKINS_URL/oidc.
 		"${JENKINS_URL}oidc", issuer("jenkins"),
-		"https://agent.buildkite.com", issuer("buildkite"),
-		"https://oidc.circleci.com/org/$CIRCLE_ORGANIZATION_ID", issuer("circleci"),
-		"https://api.bitbucket.org/2.0/workspaces/acme/pipelines-config/identity/oidc", issuer("bitbucket"),
-		// Azure's tokens have one audience, and the lab's Fulcio takes another.
-		"api://AzureADTokenExchange", "sigstore",
 	).Replace(text)
 }

@@ -44,31 +44,42 @@ func besideLab(run func() int) (code int, err error) {
 			return 0, fmt.Errorf("%w; run make e2e in the directory above, which builds it", err)
 		}
 	}
-	lab := exec.Command("../bin/pipeseal-lab", "up")
-	lab.Stderr = os.Stderr
-	out, err := lab.StdoutPipe()
+	env, stop, err := startLab(".")
 	if err != nil {
 		return 0, err
 	}
-	if err := lab.Start(); err != nil {
-		return 0, err
-	}
-	defer func() {
-		err = errors.Join(err, lab.Process.Signal(os.Interrupt), lab.Wait())
-	}()
-	// The lab prints the path of trust.json, then that of its env file.
-	var env string
-	lines := bufio.NewScanner(out)
-	for range 2 {
-		if !lines.Scan() {
-			return 0, errors.New("the lab did not start")
-		}
-		env = lines.Text()
-	}
+	defer func() { err = errors.Join(err, stop()) }()
 	if err := loadEnv(env); err != nil {
 		return 0, err
 	}
 	return run(), nil
+}
+
+// startLab starts a lab in a directory and returns the path of its env file.
+func startLab(dir string, args ...string) (env string, stop func() error, err error) {
+	program, err := filepath.Abs("../bin/pipeseal-lab")
+	if err != nil {
+		return "", nil, err
+	}
+	lab := exec.Command(program, append([]string{"up"}, args...)...)
+	lab.Dir, lab.Stderr = dir, os.Stderr
+	out, err := lab.StdoutPipe()
+	if err != nil {
+		return "", nil, err
+	}
+	if err := lab.Start(); err != nil {
+		return "", nil, err
+	}
+	stop = func() error { return errors.Join(lab.Process.Signal(os.Interrupt), lab.Wait()) }
+	// The lab prints the path of trust.json, then that of its env file.
+	lines := bufio.NewScanner(out)
+	for range 2 {
+		if !lines.Scan() {
+			return "", nil, errors.Join(errors.New("the lab did not start"), stop())
+		}
+		env = lines.Text()
+	}
+	return env, stop, nil
 }
 
 // loadEnv puts the lab's shell exports, whose values hold no quote, into the environment.
@@ -143,6 +154,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	all := script.Commands()
 	all["act"] = act
 	all["checkout"] = checkout
+	all["jobs"] = jobs
 	maps.Copy(all, exampleCommands())
 	return all
 }

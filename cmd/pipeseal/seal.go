@@ -39,6 +39,8 @@ type sealOptions struct {
 	audience          string
 	generic           ci.Generic
 	timeout           time.Duration
+	buildType         string
+	inputs            string
 	requireHosted     bool
 	publishNameUnsafe bool
 	insecureHTTP      bool
@@ -69,6 +71,8 @@ func (o *sealOptions) settings() []setting {
 		{name: "attempt", value: &o.generic.Attempt, usage: "`number` of this attempt of the run, where the CI does not tell"},
 		{name: "run-url", value: &o.generic.RunURL, usage: "`URL` of the run, where the CI does not tell"},
 		{name: "builder-id", value: &o.generic.BuilderID, usage: "`URI` of the builder, where the CI does not tell"},
+		{name: "build-type", value: &o.buildType, usage: "reusable workflow that this job is in; by default provenance has the build type of its CI", choices: append([]string{""}, ci.BuildTypes()...)},
+		{name: "inputs", value: &o.inputs, usage: "inputs of --build-type's workflow, as `JSON`"},
 		{name: "require-hosted", value: &o.requireHosted, usage: "refuse unless every job of the GitHub run was on a GitHub-hosted runner; reads them with GITHUB_TOKEN, which needs actions: read"},
 		timeoutSetting(&o.timeout),
 		{name: "publish-name-unsafe", value: &o.publishNameUnsafe, usage: "let the public-good instance publish the name of a source that is not known to be public"},
@@ -187,6 +191,8 @@ func sealRun(p process, network *remote.Network, o *sealOptions, subjects []stri
 		Images:            images,
 		Pipeinfo:          repository,
 		Close:             o.close,
+		BuildType:         o.buildType,
+		Inputs:            o.inputs,
 		RequireHosted:     o.requireHosted,
 		GitHub:            isolation.API{URL: p.getenv("GITHUB_API_URL"), Token: p.getenv("GITHUB_TOKEN"), Network: network},
 		Outcome:           statusOf(o.status),

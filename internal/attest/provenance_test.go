@@ -61,9 +61,19 @@ func documented(t *testing.T) []string {
 func TestProvenanceGolden(t *testing.T) {
 	for _, ci := range append(documented(t), "github", "gitlab") {
 		t.Run(ci, func(t *testing.T) {
-			b := built(t, ci)
+			b, producer := built(t, ci), producer
 			if ci == "github" {
 				b.Materials = []build.Material{{Name: "checkout", URI: "git+https://github.com/fork/app@refs/heads/fix", Digest: map[string]string{"gitCommit": strings.Repeat("cd", 20)}}}
+			}
+			if ci == "github-go" {
+				producer.Isolation = &Isolation{RunnerEnvironment: "github-hosted", Jobs: []string{"release / build", "release / seal"}}
+				producer.Go = &GoBinary{Package: "github.com/acme/app/cmd/app", Module: "github.com/acme/app", Toolchain: "go1.26.8", Settings: map[string]string{
+					"-trimpath": "true", "CGO_ENABLED": "0", "GOARCH": "arm64", "GOOS": "linux",
+				}}
+				b.Materials = []build.Material{
+					{Name: "go1.26.8", URI: "pkg:golang/stdlib@1.26.8"},
+					{Name: "example.com/Lib@v1.4.0", URI: "pkg:golang/example.com/lib@v1.4.0", Digest: map[string]string{"dirHash": strings.Repeat("ef", 32)}},
+				}
 			}
 			got, err := Provenance(b, producer, []Subject{{"app.tar.gz", sha}}, b.Run.Started, finished)
 			if err != nil {

@@ -52,7 +52,7 @@ func Check(ctx context.Context, api API, r Run) ([]string, error) {
 	own := false
 	var names []string
 	for _, j := range jobs {
-		own = own || r.Job == j.ID.String()
+		own = own || r.Job == j.ID.String() && j.Status == inProgress
 		ran, err := j.hosted(jobs)
 		if err != nil {
 			return nil, err
@@ -79,6 +79,9 @@ func Check(ctx context.Context, api API, r Run) ([]string, error) {
 // self-hosted ones, and cannot be told from them: they are not certain, and are refused.
 const standardGroup = "GitHub Actions"
 
+// inProgress is the status of a job that has a runner and runs.
+const inProgress = "in_progress"
+
 // hosted tells whether the job ran, and errs unless it was on a standard runner.
 func (j job) hosted(all []job) (ran bool, err error) {
 	switch {
@@ -88,7 +91,7 @@ func (j job) hosted(all []job) (ran bool, err error) {
 		return false, fault.New(fault.Usage, "check the run's isolation: job %q of attempt %s ran on the runner %q of the group %q, which is not known to be GitHub's",
 			remote.Printable(j.Name), j.Attempt, remote.Printable(j.RunnerName), remote.Printable(j.RunnerGroupName)).
 			WithHint("run every job of this run on GitHub's standard runners (larger and self-hosted ones do not qualify), or keep that job in a workflow of its own")
-	case j.Status != "completed" && j.Status != "in_progress", j.Conclusion == "skipped", j.Conclusion == "cancelled":
+	case j.Status != "completed" && j.Status != inProgress, j.Conclusion == "skipped", j.Conclusion == "cancelled":
 		// It has had no runner, so it has done nothing.
 		return false, nil
 	case slices.ContainsFunc(all, j.inheritedFrom):

@@ -189,6 +189,7 @@ func TestAnswers(t *testing.T) {
 		{"more jobs than said", list(1, own(), job(1, "a", nil)), fault.Undecided, "has 2 jobs and says 1", "again"},
 		{"a job of another run", list(2, own(), job(1, "a", object{"run_id": 43})), fault.Undecided, "is of run 43", "again"},
 		{"a job without an attempt", list(2, own(), job(1, "a", object{"run_attempt": nil})), fault.Undecided, "no id, attempt", "again"},
+		{"the asking job is said to have ended", list(1, job(7, "seal", nil)), fault.Undecided, "not the one that asks", "again"},
 		{"not the asking job", list(1, job(1, "a", nil)), fault.Undecided, "not the one that asks", "again"},
 		{"no job", list(0), fault.Undecided, "lists 0 jobs", "again"},
 		{"far too many jobs", list(1000000, own()), fault.Usage, "more than 5000", "split"},

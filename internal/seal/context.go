@@ -28,6 +28,9 @@ func (r *run) context(ctx context.Context) error {
 	if r.build, err = ci.Confirm(b, r.token.Claims); err != nil {
 		return err
 	}
+	if r.build, err = ci.As(r.build, r.BuildType, r.Inputs); err != nil {
+		return err
+	}
 	r.res.Build = contextOf(r.build)
 	r.res.Identity = Identity{Source: r.token.Source, Issuer: r.token.Issuer}
 	return nil

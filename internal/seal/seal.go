@@ -49,6 +49,9 @@ type Options struct {
 	Pipeinfo string
 	// Close also closes the run's pipeinfo.
 	Close bool
+	// BuildType names the reusable workflow that this job is in (ci.BuildTypes), and Inputs
+	// are its inputs as JSON; both are "" elsewhere.
+	BuildType, Inputs string
 	// RequireHosted refuses unless every job of the run was on a GitHub-hosted runner, as
 	// GitHub tells.
 	RequireHosted bool

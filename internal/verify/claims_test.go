@@ -116,6 +116,7 @@ func TestClaimsHold(t *testing.T) {
 			"runDetails.metadata.invocationId", "runDetails.builder.id", "buildDefinition.resolvedDependencies[0].digest.gitCommit",
 		}, nil},
 		"an older one, and npm's":  {github(), set(githubProvenance(), "runDetails.builder.id", "https://github.com/actions/runner/github-hosted"), []string{"runDetails.builder.id"}, nil},
+		"build-go.yml":             {called, set(set(githubProvenance(), "buildDefinition.buildType", "https://pipeseal.github.io/buildtypes/github-go/v1"), "runDetails.builder.id", called.BuildSignerURI), []string{"runDetails.builder.id", path + "repository", path + "ref", path + "path"}, nil},
 		"a called workflow":        {called, set(githubProvenance(), "runDetails.builder.id", called.BuildSignerURI), []string{"runDetails.builder.id", path + "path"}, nil},
 		"a required workflow":      {required, set(set(set(githubProvenance(), path+"repository", "https://github.com/acme/rules"), path+"path", ".github/workflows/required.yml"), path+"ref", "refs/heads/trunk"), []string{path + "repository", path + "path", path + "ref"}, nil},
 		"a certificate that lacks": {bare, githubProvenance(), []string{path + "repository"}, []string{path + "path", "buildDefinition.internalParameters.github.repository_id"}},

@@ -40,6 +40,7 @@ func claims(predicateType, buildType string) (table []claim, known bool) {
 	case predicateType != ProvenanceType:
 		return nil, false
 	case buildType == "https://actions.github.io/buildtypes/workflow/v1",
+		buildType == "https://pipeseal.github.io/buildtypes/github-go/v1",
 		buildType == "https://slsa-framework.github.io/github-actions-buildtypes/workflow/v1":
 		return []claim{
 			{path: "buildDefinition.externalParameters.workflow.repository", certified: githubRepository, run: true},
