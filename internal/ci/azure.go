@@ -12,7 +12,7 @@ import (
 func azureSystem() system {
 	return system{
 		name: "azure", variable: "TF_BUILD", value: "True", workspace: "BUILD_SOURCESDIRECTORY",
-		facts: azureFacts(), read: readAzure, finish: finishAzure,
+		facts: azureFacts(), read: readAzure, finish: describe,
 	}
 }
 
@@ -54,7 +54,8 @@ func readAzure(e *env, b *build.Build) {
 		"target": e.read("SYSTEM_PULLREQUEST_TARGETBRANCH", text),
 		"source": e.read("SYSTEM_PULLREQUEST_SOURCEREPOSITORYURI", cloneURL),
 	})
-	b.Internal = map[string]any{"azure": known(map[string]string{"stage": e.read("SYSTEM_STAGENAME", azureName)})}
+	stage := e.read("SYSTEM_STAGENAME", azureName)
+	b.Internal = map[string]any{"azure": known(map[string]string{"stage": stage})}
 
 	// Stages may have jobs of one name, and a job members: those of a matrix have a name
 	// each, those of a job that is merely done several times a number.
@@ -62,11 +63,9 @@ func readAzure(e *env, b *build.Build) {
 	if instance == "" {
 		instance = e.parallel("SYSTEM_JOBPOSITIONINPHASE", "SYSTEM_TOTALJOBSINPHASE")
 	}
-	names := []string{e.read("SYSTEM_STAGENAME", azureName), b.Run.Job, instance}
+	names := []string{stage, b.Run.Job, instance}
 	b.Run.Step = strings.Join(slices.DeleteFunc(names, func(s string) bool { return s == "" }), "-")
 }
-
-func finishAzure(b *build.Build) { describe(b) }
 
 // azureName is text, but for the name that Azure gives to what has none.
 func azureName(s string) (string, error) {

@@ -9,7 +9,7 @@ const bitbucketServer = "https://bitbucket.org"
 func bitbucketSystem() system {
 	return system{
 		name: "bitbucket", variable: "BITBUCKET_BUILD_NUMBER", workspace: "BITBUCKET_CLONE_DIR", detached: []string{"pull_request"},
-		facts: bitbucketFacts(), read: readBitbucket, finish: finishBitbucket,
+		facts: bitbucketFacts(), read: readBitbucket, finish: describe,
 	}
 }
 
@@ -64,8 +64,6 @@ func readBitbucket(e *env, b *build.Build) {
 		b.Run.Step = member("", which)
 	}
 }
-
-func finishBitbucket(b *build.Build) { describe(b) }
 
 // bitbucketSteps is where the run's steps are.
 func bitbucketSteps(b *build.Build) string { return b.Run.URI + "/steps/" }

@@ -12,7 +12,7 @@ const buildkiteServer = "https://buildkite.com"
 func buildkiteSystem() system {
 	return system{
 		name: "buildkite", variable: "BUILDKITE", value: "true", workspace: "BUILDKITE_BUILD_CHECKOUT_PATH", adopts: true,
-		facts: buildkiteFacts(), read: readBuildkite, finish: finishBuildkite,
+		facts: buildkiteFacts(), read: readBuildkite, finish: describe,
 	}
 }
 
@@ -75,8 +75,6 @@ func readBuildkite(e *env, b *build.Build) {
 	}
 	b.Run.Step = name
 }
-
-func finishBuildkite(b *build.Build) { describe(b) }
 
 // commitOrHead is commit, but for a build of the branch's newest commit, which no one
 // knows before it is checked out.
