@@ -3,6 +3,8 @@ package e2e
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,11 +19,31 @@ const releaseDir = "../bin/release"
 //
 // Another script goes into testdata/action: it lays out a repository, says "checkout", and
 // runs its workflows with the command "act" (see there). Start from seal-file.txtar.
-func TestAction(t *testing.T) { scripts(t, "action", actionEnv(t)...) }
+func TestAction(t *testing.T) {
+	registry := httptest.NewServer(loginHandler(os.Getenv("PIPESEAL_LAB_REGISTRY")))
+	t.Cleanup(registry.Close)
+	scripts(t, "action", append(actionEnv(t), "LOGIN_REGISTRY="+strings.TrimPrefix(registry.URL, "http://"), "LOGIN_PASSWORD="+robotPassword)...)
+}
+
+// robotPassword is the password of the user robot of the registry that asks for a login.
+const robotPassword = "lab-password"
+
+// loginHandler is the registry at host, for the user robot only.
+func loginHandler(host string) http.Handler {
+	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: host})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "robot" || password != robotPassword {
+			w.Header().Set("WWW-Authenticate", `Basic realm="lab"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	})
+}
 
 // actionEnv is the environment of scripts that run the action: $ACTION is the action as a
 // release's commit has it, with the digest of the program in bin/release; $MIRROR a server
-// with that release, on loopback.
+// with that release, on loopback, $MIRRORS its root, below which others go wrong.
 func actionEnv(t *testing.T) []string {
 	t.Helper()
 	action := t.TempDir()
@@ -43,7 +65,7 @@ func actionEnv(t *testing.T) []string {
 	}
 	mirror := httptest.NewServer(mirrorHandler())
 	t.Cleanup(mirror.Close)
-	return []string{"ACTION=" + action, "MIRROR=" + mirror.URL + "/good"}
+	return []string{"ACTION=" + action, "MIRROR=" + mirror.URL + "/good", "MIRRORS=" + mirror.URL}
 }
 
 // mirrorHandler serves the release as a mirror has it, MIRROR/vVERSION/FILE: below /good/
@@ -75,6 +97,7 @@ func mirrorHandler() http.Handler {
 		w.Write(data)
 	}))
 	mux.HandleFunc("/broken/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	mux.HandleFunc("/busy/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) })
 	mux.HandleFunc("/login/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
 	mux.HandleFunc("/moved/", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, strings.Replace(r.URL.Path, "/moved/", "/good/", 1), http.StatusFound)
