@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"os/exec"
@@ -48,7 +49,8 @@ func containers(t *testing.T) []string {
 	socket := filepath.Join(at, "sock")
 	service := exec.Command("podman", "system", "service", "--time=0", "unix://"+socket)
 	service.Env = append(os.Environ(), env...)
-	service.Stderr = os.Stderr
+	var said bytes.Buffer
+	service.Stderr = &said
 	if err := service.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -57,6 +59,9 @@ func containers(t *testing.T) []string {
 	t.Cleanup(func() {
 		if err := errors.Join(service.Process.Signal(syscall.SIGTERM), <-ended, os.RemoveAll(at)); err != nil {
 			t.Errorf("stop podman's service: %v", err)
+		}
+		if t.Failed() {
+			t.Logf("podman's service: %s", &said)
 		}
 	})
 	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
