@@ -62,8 +62,8 @@ func checkout(ts *testscript.TestScript, neg bool, args []string) {
 // in the part of the token endpoint. The workflow must have a name.
 //
 // "token=none" runs it without a token, as a pull request from a fork is; "claim.NAME=VALUE"
-// changes a claim of its tokens, "attempt=N" and "run=N" the run. Every other argument is
-// act's own.
+// changes a claim of its tokens, "attempt=N" and "run=N" the run; "tag=NAME" runs it for that
+// tag, which must be HEAD's. Every other argument is act's own.
 //
 // Whatever the workflow uses of pipeseal/pipeseal, the action and the reusable workflows, is
 // the directory $ACTION at any ref; uses of standins are theirs. Its artifacts are left in
@@ -74,7 +74,7 @@ func act(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: act DIR EVENT WORKFLOW [ARG…]")
 	}
 	dir, event, workflow := ts.MkAbs(args[0]), args[1], args[2]
-	run, attempt, token := "4711", "1", true
+	run, attempt, tag, token := "4711", "1", "", true
 	changes := map[string]string{}
 	var own []string
 	for _, arg := range args[3:] {
@@ -87,6 +87,8 @@ func act(ts *testscript.TestScript, neg bool, args []string) {
 			attempt = value
 		case name == "run":
 			run = value
+		case name == "tag":
+			tag = value
 		case isClaim:
 			changes[claim] = value
 		default:
@@ -97,6 +99,10 @@ func act(ts *testscript.TestScript, neg bool, args []string) {
 	ref, payload := "refs/heads/"+branch, "{}"
 	if event == "pull_request" {
 		ref, payload = "refs/pull/"+pullNumber+"/merge", fmt.Sprintf(`{"number":%s,"pull_request":{"number":%s,"head":{"ref":%q},"base":{"ref":"main"}}}`, pullNumber, pullNumber, branch)
+	}
+	refType := "branch"
+	if tag != "" {
+		ref, refType = "refs/tags/"+tag, "tag"
 	}
 	payloadFile := ts.MkAbs("event.json")
 	ts.Check(os.WriteFile(payloadFile, []byte(payload), 0o644))
@@ -129,7 +135,7 @@ func act(ts *testscript.TestScript, neg bool, args []string) {
 			"sub":        "repo:" + consumer + ":ref:" + ref,
 			"repository": consumer, "repository_id": consumerID,
 			"repository_owner": consumerOwner, "repository_owner_id": consumerOwnerID,
-			"repository_visibility": "public", "sha": commit, "ref": ref, "ref_type": "branch",
+			"repository_visibility": "public", "sha": commit, "ref": ref, "ref_type": refType,
 			"workflow": workflowName(ts, filepath.Join(dir, workflow)), "workflow_ref": workflowRef, "workflow_sha": commit,
 			"job_workflow_ref": workflowRef, "job_workflow_sha": commit,
 			"run_id": run, "run_number": "1", "run_attempt": attempt, "event_name": event,
