@@ -30,7 +30,10 @@ func TestServiceCertificate(t *testing.T) {
 	if err != nil || got.Extensions.SourceRepositoryURI != "https://github.com/acme/app" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	_, late := w.leaf(github(), func(c *x509.Certificate) { c.NotBefore = w.now.Add(2 * 365 * 24 * time.Hour); c.NotAfter = c.NotBefore.Add(time.Hour) })
+	_, late := w.leaf(github(), func(c *x509.Certificate) {
+		c.NotBefore = w.now.Add(2 * 365 * 24 * time.Hour)
+		c.NotAfter = c.NotBefore.Add(time.Hour)
+	})
 	_, strange := newWorld(t).leaf(github(), nil)
 	logging := newWorld(t)
 	logging.cts["00"] = &root.TransparencyLog{PublicKey: &logging.rekor.PublicKey, HashFunc: crypto.SHA256, SignatureHashFunc: crypto.SHA256}
