@@ -51,7 +51,7 @@ type verifyOptions struct {
 func (o *verifyOptions) settings() []setting {
 	s := append(o.trust.settings(), o.expect.settings()...)
 	return append(s, []setting{
-		{name: "bundle", value: &o.bundle, usage: "`file` that holds the bundle; by default bundles are looked for in the image's registry"},
+		{name: "bundle", value: &o.bundle, usage: "`file` that holds the bundle, or directory of bundles such as pipeseal-out; by default those in the image's registry"},
 		{name: "type", value: &o.predicate, usage: "expected predicate `type`: a URI, or signature, provenance or pipeinfo", trust: true},
 		{name: "key", value: &o.key, usage: "`file` that holds the expected public key (PEM), instead of an identity", trust: true},
 		logSetting(&o.log),
@@ -112,6 +112,7 @@ With --bundle and --trust naming files, no network is touched.
 Exit codes: 0 it holds; 2 wrong usage, or nobody was expected; 3 denied, or nothing found;
 4 a service was unreachable.`,
 		Example: `  pipeseal verify registry.example.com/acme/app@sha256:… --repo acme/app --ref refs/heads/main
+  pipeseal verify dist/app --bundle pipeseal-out --repo acme/app
   pipeseal verify app --bundle app.provenance.sigstore.json --trust trust.json \
     --identity https://github.com/acme/app/.github/workflows/build.yml@refs/heads/main \
     --issuer https://token.actions.githubusercontent.com`,
@@ -187,14 +188,16 @@ func verifyRun(p process, o *verifyOptions, arg string) (gate.Options, error) {
 		}
 		options.Verify.Key = k
 	}
-	if o.bundle != "" {
-		data, err := readBundle(o.bundle)
-		if err != nil {
-			return gate.Options{}, err
-		}
-		options.Bundle = data
+	if o.bundle == "" {
+		return options, nil
 	}
-	return options, nil
+	if info, err := os.Stat(o.bundle); err == nil && info.IsDir() {
+		options.Directory, err = newDirectory(o.bundle)
+		return options, err
+	}
+	var err error
+	options.Bundle, err = readBundle(o.bundle)
+	return options, err
 }
 
 // readBundle reads a bundle's file. One that is too large is evidence that says no.

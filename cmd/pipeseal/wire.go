@@ -3,7 +3,9 @@ package main
 import (
 	"net/http"
 
+	"github.com/pipeseal/pipeseal/internal/gate"
 	"github.com/pipeseal/pipeseal/internal/remote"
+	"github.com/pipeseal/pipeseal/internal/store/dir"
 	"github.com/pipeseal/pipeseal/internal/store/oci"
 	"github.com/pipeseal/pipeseal/internal/trust"
 )
@@ -28,6 +30,9 @@ func newRegistry(p process, network *remote.Network, insecureHTTP bool) *oci.Sto
 		Log:          p.log,
 	})
 }
+
+// newDirectory is the back end for bundles in a directory.
+func newDirectory(path string) (gate.Lister, error) { return dir.Open(path) }
 
 // trustOptions are the settings that say which Sigstore instance to believe.
 type trustOptions struct {

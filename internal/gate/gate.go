@@ -23,17 +23,24 @@ const maxFound = 256
 type Options struct {
 	// Subject is an image, a file, sha256:HEX or sha512:HEX; Dir is where paths begin.
 	Subject, Dir string
-	// Bundle is the content of a bundle; nil means those in the image's registry.
-	Bundle []byte
+	// Bundle is the content of a bundle, Directory where bundles are; with both nil they are
+	// those in the image's registry.
+	Bundle    []byte
+	Directory Lister
 	// Images resolves tags, Registry lists the bundles of an image.
 	Images   subject.Resolver
-	Registry store.Store
+	Registry Lister
 	// Expect is who is expected to have signed what. With an empty one everything else is
 	// verified, and the result is that nobody was expected.
 	Expect verify.Expectation
 	// Trust and Verify say whom to believe, and how.
 	Trust  trust.Options
 	Verify verify.Options
+}
+
+// Lister lists the bundles about a subject, as store.Store does.
+type Lister interface {
+	List(ctx context.Context, s subject.Subject) ([]store.Found, error)
 }
 
 // Result is what was found. Its JSON form is what --json prints.
@@ -99,7 +106,7 @@ func (r *Result) verify(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if o.Bundle != nil && strings.Contains(o.Subject, "@") {
+	if (o.Bundle != nil || o.Directory != nil) && strings.Contains(o.Subject, "@") {
 		o.Images = nil // the digest is all that is asked for
 	}
 	if r.Subject, err = subject.ResolveOne(ctx, o.Subject, subject.Options{Dir: o.Dir, Images: o.Images, AllowBareDigest: true}); err != nil {
@@ -148,7 +155,7 @@ func (r *Result) judge(o Options, bundles int, refusals []error) error {
 			WithHint("leave out --type to see what it has")
 	case bundles == 0:
 		return fault.New(fault.Denied, "%s has no bundle", r.Subject.Ref).
-			WithHint("seal it, or name its bundle with --bundle FILE")
+			WithHint("seal it, or name its bundle with --bundle")
 	case len(refusals) == bundles && bundles == 1:
 		return refusals[0]
 	case len(refusals) == bundles:
@@ -185,10 +192,15 @@ func (o Options) find(ctx context.Context, s subject.Subject) ([]candidate, erro
 	if o.Bundle != nil {
 		return []candidate{{fetch: func(context.Context) ([]byte, error) { return o.Bundle, nil }}}, nil
 	}
-	if s.Kind != subject.Image {
-		return nil, fault.New(fault.Usage, "%s is no image, so its bundle must be named", s.Ref).WithHint("name the bundle with --bundle FILE")
+	where := o.Directory
+	if where == nil {
+		if s.Kind != subject.Image {
+			return nil, fault.New(fault.Usage, "%s is no image, so its bundle must be named", s.Ref).
+				WithHint("name the bundle, or seal's output directory, with --bundle")
+		}
+		where = o.Registry
 	}
-	found, err := o.Registry.List(ctx, s)
+	found, err := where.List(ctx, s)
 	if err != nil {
 		return nil, err
 	}

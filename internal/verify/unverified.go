@@ -12,7 +12,8 @@ type Unverified struct {
 	MediaType, SHA256, Kind string
 	// Certificate is nil where a key signed.
 	Certificate *Certificate
-	// PredicateType and Subjects are those of a statement.
+	// PredicateType and Subjects are those of a statement; of a message signature, the one
+	// subject is the digest that it states.
 	PredicateType string
 	Subjects      []Subject
 }
@@ -29,6 +30,9 @@ func ParseUnverified(bundle []byte) (*Unverified, error) {
 		if u.Certificate, err = summarize(b.leaf); err != nil {
 			return nil, denied(CheckCertificate, err)
 		}
+	}
+	if b.message != nil {
+		u.Subjects = []Subject{{Digest: map[string]string{b.algorithm: hex.EncodeToString(b.digest)}}}
 	}
 	if b.envelope != nil {
 		s, err := parseStatement(b.payload)
