@@ -19,12 +19,26 @@ func bend(text string, env map[string]string) string {
 	if !strings.Contains(text, ".pipeseal/trust.json") {
 		action += "          trust: .pipeseal/trust.json\n"
 	}
+	component := func(name string) string {
+		return "component: gitlab.com/pipeseal/pipeseal/" + name + "@v0.1.0\n    inputs:\n"
+	}
+	template := func(name string) string {
+		return "local: /templates/" + name + ".yml\n    inputs:\n      trust: .pipeseal/trust.json\n"
+	}
 	return strings.NewReplacer(
 		uses, action,
+		// A component of another project cannot be fetched; layOut copies the templates.
+		component("seal"), template("seal"),
+		component("verify"), template("verify"),
 		"registry.example.com", registry,
 		"ghcr.io/${{ github.repository }}", registry+"/${{ github.repository }}",
 		"registry: ghcr.io", "registry: "+registry,
 		// Jenkins' OpenID Connect provider plugin is the issuer JENKINS_URL/oidc.
 		"${JENKINS_URL}oidc", issuer("jenkins"),
+		"https://agent.buildkite.com", issuer("buildkite"),
+		"https://oidc.circleci.com/org/$CIRCLE_ORGANIZATION_ID", issuer("circleci"),
+		"https://api.bitbucket.org/2.0/workspaces/acme/pipelines-config/identity/oidc", issuer("bitbucket"),
+		// Azure's tokens have one audience, and the lab's Fulcio takes another.
+		"api://AzureADTokenExchange", "sigstore",
 	).Replace(text)
 }

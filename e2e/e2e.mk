@@ -11,7 +11,7 @@
 e2e: build interop-tools e2e-tools e2e-release e2e-containers
 	cd e2e && go test -count=1 -timeout 40m .
 
-e2e-tools: e2e/bin/act e2e/bin/actionlint e2e/bin/woodpecker-cli e2e/tools/npm/node_modules/.package-lock.json
+e2e-tools: e2e/bin/act e2e/bin/actionlint e2e/bin/woodpecker-cli e2e/bin/manifests e2e/tools/npm/node_modules/.package-lock.json
 
 # The release's program for this machine, which the action fetches from a loopback mirror.
 e2e-release:
@@ -28,6 +28,8 @@ e2e/bin/%: e2e/tools/%/go.mod e2e/tools/%/go.sum
 	@echo "building $* from its source: up to two minutes on two cores when the build cache is empty"
 	@mkdir -p e2e/bin
 	CGO_ENABLED=0 go build -C e2e/tools/$* -trimpath -ldflags '-s -w' -o ../../bin/$* tool
+
+e2e/bin/manifests: e2e/tools/manifests/main.go
 
 e2e/tools/npm/node_modules/.package-lock.json: e2e/tools/npm/package.json e2e/tools/npm/package-lock.json
 	cd e2e/tools/npm && npm ci

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,7 +35,10 @@ func TestExamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	agent := httptest.NewServer(http.HandlerFunc(agentAPI))
+	t.Cleanup(agent.Close)
 	scripts(t, "examples", append(actionEnv(t),
+		"STANDIN_AGENT_API="+agent.URL,
 		"STANDIN="+root,
 		"GROOVY="+groovy,
 		// Compiled standard library, so that a dozen examples do not compile it a dozen times.
@@ -41,10 +46,23 @@ func TestExamples(t *testing.T) {
 	)...)
 }
 
+// agentAPI plays the API of Buildkite's agents, as far as tokens go: a job's access token is
+// its identity token, so that the server needs no lab (buildkite.com/docs/agent/v3/cli-oidc).
+func agentAPI(w http.ResponseWriter, r *http.Request) {
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Token ")
+	if !ok || r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/oidc/tokens") {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(map[string]string{"token": token})
+}
+
 // exampleCommands are the commands of the scripts that run examples.
 func exampleCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"example": layOut,
+		"extract": extractJobs,
 		"subject": firstSubject,
 	}
 }
@@ -68,6 +86,9 @@ func layOut(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	for _, dir := range []string{"app", filepath.FromSlash(args[0])} {
 		ts.Check(os.CopyFS(app, os.DirFS(filepath.Join(ts.Getenv("ROOT"), "examples", dir))))
+	}
+	if strings.HasPrefix(args[0], "gitlab/") {
+		ts.Check(os.CopyFS(filepath.Join(app, "templates"), os.DirFS(filepath.Join(ts.Getenv("ROOT"), "templates"))))
 	}
 	bendAll(ts, app, env)
 	instance, err := os.ReadFile(trust)

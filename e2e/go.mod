@@ -3,6 +3,7 @@ module github.com/pipeseal/pipeseal/e2e
 go 1.26.0
 
 require (
+	github.com/goccy/go-yaml v1.19.2
 	github.com/pipeseal/pipeseal/interop v0.0.0
 	github.com/rogpeppe/go-internal v1.16.0
 )
