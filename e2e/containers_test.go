@@ -57,6 +57,12 @@ func containers(t *testing.T) []string {
 	ended := make(chan error, 1)
 	go func() { ended <- service.Wait() }()
 	t.Cleanup(func() {
+		// Some runners leave their containers and volumes behind.
+		clean := exec.Command("sh", "-c", "podman rm --all --force && podman volume prune --force")
+		clean.Env = service.Env
+		if out, err := clean.CombinedOutput(); err != nil {
+			t.Errorf("remove containers: %v\n%s", err, out)
+		}
 		if err := errors.Join(service.Process.Signal(syscall.SIGTERM), <-ended, os.RemoveAll(at)); err != nil {
 			t.Errorf("stop podman's service: %v", err)
 		}
