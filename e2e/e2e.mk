@@ -31,6 +31,6 @@ e2e/bin/%: e2e/tools/%/go.mod e2e/tools/%/go.sum
 
 e2e/bin/manifests: e2e/tools/manifests/main.go
 
-e2e/tools/npm/node_modules/.package-lock.json: e2e/tools/npm/package.json e2e/tools/npm/package-lock.json
+e2e/tools/npm/node_modules/.package-lock.json: e2e/tools/npm/package.json e2e/tools/npm/package-lock.json | e2e-packages
 	cd e2e/tools/npm && npm ci
 	@touch $@

@@ -63,6 +63,7 @@ func exampleCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"example": layOut,
 		"extract": extractJobs,
+		"readme":  fillIn,
 		"subject": firstSubject,
 	}
 }
@@ -70,8 +71,9 @@ func exampleCommands() map[string]func(*testscript.TestScript, bool, []string) {
 // layOut is the script command "example NAME ORIGIN": it makes $WORK/app a checkout of ORIGIN
 // with the source of examples/app and the files of examples/NAME, bent to this machine (see
 // bends), and puts .pipeseal/trust.json there. It sets $COMMIT, and $LAB to a directory for
-// "pipeseal-lab run --dir", $LABREGISTRY to that lab's registry. An example for GitHub needs no
-// ORIGIN and no lab of its own: the command "act" runs it beside the tests' lab.
+// "pipeseal-lab run --dir", $LABREGISTRY to that lab's registry. A NAME that begins with ./ is a
+// directory of the script. An example for GitHub needs no ORIGIN and no lab of its own: the
+// command "act" runs it beside the tests' lab.
 func layOut(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 || len(args) > 2 {
 		ts.Fatalf("usage: example NAME [ORIGIN]")
@@ -84,8 +86,13 @@ func layOut(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Setenv("LAB", lab)
 		ts.Setenv("LABREGISTRY", env["PIPESEAL_LAB_REGISTRY"])
 	}
-	for _, dir := range []string{"app", filepath.FromSlash(args[0])} {
-		ts.Check(os.CopyFS(app, os.DirFS(filepath.Join(ts.Getenv("ROOT"), "examples", dir))))
+	examples := filepath.Join(ts.Getenv("ROOT"), "examples")
+	own := filepath.Join(examples, filepath.FromSlash(args[0]))
+	if strings.HasPrefix(args[0], "./") {
+		own = ts.MkAbs(args[0])
+	}
+	for _, dir := range []string{filepath.Join(examples, "app"), own} {
+		ts.Check(os.CopyFS(app, os.DirFS(dir)))
 	}
 	if strings.HasPrefix(args[0], "gitlab/") {
 		ts.Check(os.CopyFS(filepath.Join(app, "templates"), os.DirFS(filepath.Join(ts.Getenv("ROOT"), "templates"))))
@@ -106,6 +113,24 @@ func layOut(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 2 {
 		ts.Check(ts.Exec("git", "-C", app, "remote", "set-url", "origin", args[1]))
 	}
+}
+
+// fillIn is the script command "readme FILE": it puts README's example NAME, as it stands
+// there below "<!-- e2e: NAME -->", in place of the line "README: NAME".
+func fillIn(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: readme FILE")
+	}
+	readme := ts.ReadFile(filepath.Join(ts.Getenv("ROOT"), "README.md"))
+	before, rest, ok := strings.Cut(ts.ReadFile(args[0]), "README: ")
+	name, after, _ := strings.Cut(rest, "\n")
+	_, block, found := strings.Cut(readme, "<!-- e2e: "+name+" -->\n```")
+	_, block, fenced := strings.Cut(block, "\n")
+	block, _, closed := strings.Cut(block, "```\n")
+	if !ok || !found || !fenced || !closed {
+		ts.Fatalf("%s has no place for an example of README, or README no example %q", args[0], name)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(before+block+after), 0o644))
 }
 
 // labEnvironment starts a lab in the directory, where later ones find their ports and keys,
