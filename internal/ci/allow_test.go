@@ -19,6 +19,7 @@ func TestAllowList(t *testing.T) {
 		"bitbucket": {"BITBUCKET_PR_ID=12"},
 		"buildkite": {"BUILDKITE_PULL_REQUEST=12", "BUILDKITE_STEP_KEY="},
 		"azure":     {"SYSTEM_JOBNAME=__default"},
+		"codebuild": {"CODEBUILD_WEBHOOK_TRIGGER=pr/12"},
 	}
 	for _, s := range systems() {
 		if s.byFlags {
@@ -28,7 +29,7 @@ func TestAllowList(t *testing.T) {
 			golden := filepath.Join("testdata", s.name+".variables")
 			var read []string
 			record := func(vars map[string]string) Options {
-				return Options{Dir: t.TempDir(), Getenv: func(name string) string {
+				return Options{Dir: t.TempDir(), Generic: flags(s.name), Getenv: func(name string) string {
 					if !slices.Contains(read, name) {
 						read = append(read, name)
 					}
@@ -84,7 +85,7 @@ func TestAllowList(t *testing.T) {
 			if secrets == 0 {
 				t.Fatal("the environment has no credential")
 			}
-			b, err := Detect(Options{Getenv: getenv(vars), Dir: t.TempDir()})
+			b, err := Detect(Options{Getenv: getenv(vars), Dir: t.TempDir(), Generic: flags(s.name)})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -44,12 +44,7 @@ func readBitbucket(e *env, b *build.Build) {
 	if owner := e.read("BITBUCKET_WORKSPACE", slug); owner != "" {
 		b.Source.OwnerURI = bitbucketServer + "/" + owner
 	}
-	switch e.read("BITBUCKET_REPO_IS_PRIVATE", text) {
-	case "true":
-		b.Source.Visibility = "private"
-	case "false":
-		b.Source.Visibility = "public"
-	}
+	b.Source.Visibility = e.privacy("BITBUCKET_REPO_IS_PRIVATE")
 	b.Source.Ref = e.ref("BITBUCKET_TAG", "BITBUCKET_BRANCH")
 	// The one place where Bitbucket looks for a definition.
 	b.Definition.Path, b.Definition.Commit = "bitbucket-pipelines.yml", b.Source.Commit

@@ -79,6 +79,13 @@ func systems() []system {
 		circleSystem(),
 		azureSystem(),
 		bitbucketSystem(),
+		tektonSystem(),
+		droneSystem(),
+		woodpeckerSystem(),
+		teamcitySystem(),
+		codefreshSystem(),
+		codebuildSystem(),
+		cloudBuildSystem(),
 		genericSystem(),
 	}
 }

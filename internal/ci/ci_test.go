@@ -71,6 +71,17 @@ var described = Generic{
 	BuilderID:  "https://ci.example.com/builders/linux",
 }
 
+// flags are what a CI's variables leave to be told.
+func flags(ci string) Generic {
+	switch ci {
+	case "teamcity":
+		return Generic{Source: "https://git.example.com/acme/app", Ref: "refs/heads/main", Definition: ".teamcity/settings.kts"}
+	case "cloudbuild":
+		return Generic{Source: "https://github.com/acme/app"}
+	}
+	return Generic{}
+}
+
 func TestGolden(t *testing.T) {
 	for _, tc := range []struct {
 		name, ci string
@@ -90,6 +101,14 @@ func TestGolden(t *testing.T) {
 		{"circleci", "circleci", true, Generic{Definition: ".circleci/config.yml"}},
 		{"azure", "azure", true, Generic{}},
 		{"bitbucket", "bitbucket", true, Generic{}},
+		{"tekton", "tekton", true, Generic{Definition: ".tekton/app.yaml"}},
+		{"drone", "drone", true, Generic{Definition: ".drone.yml"}},
+		{"woodpecker", "woodpecker", true, Generic{Definition: ".woodpecker"}},
+		{"teamcity", "teamcity", true, flags("teamcity")},
+		{"codefresh", "codefresh", true, Generic{Definition: "codefresh.yml"}},
+		{"codefresh-no-token", "codefresh", false, Generic{}},
+		{"codebuild", "codebuild", true, Generic{Definition: "buildspec.yml"}},
+		{"cloudbuild", "cloudbuild", true, flags("cloudbuild")},
 		{"generic", "generic", false, described},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -324,6 +343,32 @@ func TestRefuseVariables(t *testing.T) {
 		{"bitbucket", "BITBUCKET_STEP_UUID={x}"},
 		{"bitbucket", "BITBUCKET_BRANCH=a..b"},
 		{"forgejo", "GITHUB_SHA="},
+		{"tekton", "TEKTON_SOURCE_COMMIT=main"},
+		{"tekton", "TEKTON_PIPELINERUN_UID=1"},
+		{"tekton", "TEKTON_NAMESPACE="},
+		{"tekton", "TEKTON_DASHBOARD_URL=https://user:hidden@tekton.example.com"},
+		{"drone", "DRONE_COMMIT_SHA="},
+		{"drone", "DRONE_COMMIT_REF=main"},
+		{"drone", "DRONE_SYSTEM_HOST="},
+		{"drone", "DRONE_SYSTEM_PROTO=javascript"},
+		{"drone", "DRONE_BUILD_PARENT=-1"},
+		{"drone", "DRONE_STAGE_STARTED=999999999999999"},
+		{"woodpecker", "CI_PIPELINE_NUMBER="},
+		{"woodpecker", "CI_PIPELINE_URL=repos/7"},
+		{"woodpecker", "CI_COMMIT_REF=refs/heads/../x"},
+		{"teamcity", "TEAMCITY_BUILDCONF_NAME="},
+		{"teamcity", "BUILD_URL=file:///etc/passwd"},
+		{"teamcity", "BUILD_VCS_NUMBER=r1234"},
+		{"codefresh", "CF_URL="},
+		{"codefresh", "CF_BRANCH=a b"},
+		{"codefresh", "CF_REVISION=main"},
+		{"codebuild", "CODEBUILD_BUILD_ARN=app:b1e6661e-e4f2-4156-9ab9-82a190123456"},
+		{"codebuild", "CODEBUILD_BUILD_ARN=arn:aws-iso:codebuild:us-iso-east-1:123456789012:build/app:b1e6661e-e4f2-4156-9ab9-82a190123456"},
+		{"codebuild", "CODEBUILD_WEBHOOK_TRIGGER=branch/a..b"},
+		{"cloudbuild", "PROJECT_ID="},
+		{"cloudbuild", "BUILD_ID="},
+		{"cloudbuild", "TRIGGER_BUILD_CONFIG_PATH=../cloudbuild.yaml"},
+		{"cloudbuild", "TAG_NAME=a b"},
 		{"gitea", "GITHUB_REPOSITORY=acme/../x"},
 	} {
 		t.Run(tc.set, func(t *testing.T) {

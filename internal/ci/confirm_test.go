@@ -11,7 +11,7 @@ import (
 
 func detected(t *testing.T, ci string, changes ...string) build.Build {
 	t.Helper()
-	b, err := Detect(Options{Getenv: getenv(environment(t, ci, changes...)), Dir: t.TempDir()})
+	b, err := Detect(Options{Getenv: getenv(environment(t, ci, changes...)), Dir: t.TempDir(), Generic: flags(ci)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,6 +48,9 @@ func TestConfirmRefusesEveryPair(t *testing.T) {
 		"repositoryUuid": uuid1, "stepUuid": uuid1, "branchName": "other",
 
 		"iss": "https://github.example.org/_services/token",
+
+		"platform_url": "https://codefresh.example.org", "scm_repo_url": "https://github.com/acme/other", "pipeline_name": "app/other",
+		"workflow_id": "1", "email": "other@acme-build.iam.gserviceaccount.com",
 	}
 	// A claim of one name in the tokens of several CIs.
 	elsewhere := map[string]map[string]string{
@@ -55,6 +58,7 @@ func TestConfirmRefusesEveryPair(t *testing.T) {
 		"forgejo":   {"iss": "https://forgejo.example.org/api/actions"},
 		"gitea":     {"iss": "https://gitea.example.org/api/actions"},
 		"buildkite": {"job_id": uuid1},
+		"tekton":    {"sub": "system:serviceaccount:other:builder"},
 	}
 	for _, s := range systems() {
 		if s.byFlags {

@@ -3,6 +3,8 @@ package ci
 import (
 	"errors"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/pipeseal/pipeseal/internal/fault"
 )
@@ -17,12 +19,17 @@ type env struct {
 func (e *env) read(name string, as form) string {
 	v, err := as(e.get(name))
 	if err != nil {
-		if e.err == nil {
-			e.err = unusable(name, err)
-		}
+		e.refuse(name, err)
 		return ""
 	}
 	return v
+}
+
+// refuse keeps the error of a variable whose value is unusable.
+func (e *env) refuse(name string, err error) {
+	if e.err == nil {
+		e.err = unusable(name, err)
+	}
 }
 
 // require is read of a variable that the CI sets in every job.
@@ -40,6 +47,14 @@ func member(job, which string) string {
 		job = defaultStep
 	}
 	return job + "-" + which
+}
+
+// stepOf is the name of a step in a job, where both have names.
+func stepOf(job, step string) string {
+	if job == "" || step == "" {
+		return job + step
+	}
+	return job + "-" + step
 }
 
 // parallel is the number that a variable gives to a parallel member, where another one
@@ -60,9 +75,7 @@ func (e *env) try(retries string) string {
 	}
 	n, err := strconv.ParseUint(told, 10, 32)
 	if err != nil {
-		if e.err == nil {
-			e.err = unusable(retries, errors.New("is too large a number"))
-		}
+		e.refuse(retries, errors.New("is too large a number"))
 		return ""
 	}
 	return strconv.FormatUint(n+1, 10)
@@ -76,10 +89,40 @@ func (e *env) ref(tag, branch string) string {
 			continue
 		}
 		ref, err := fullRef(v.kind + name)
-		if err != nil && e.err == nil {
-			e.err = unusable(v.variable, err)
+		if err != nil {
+			e.refuse(v.variable, err)
 		}
 		return ref
 	}
 	return ""
+}
+
+// privacy is the visibility that a variable tells which is "true" for a private repository.
+func (e *env) privacy(name string) string {
+	return map[string]string{"true": "private", "false": "public"}[e.read(name, text)]
+}
+
+// parent is the number of the run that this one repeats; "0" is none.
+func (e *env) parent(name string) string {
+	return strings.TrimPrefix(e.read(name, number), "0")
+}
+
+// seconds is a variable's time, in seconds since 1970.
+func (e *env) seconds(name string) time.Time {
+	return e.time(name, func(n int64) time.Time { return time.Unix(n, 0) })
+}
+
+// time is a variable's time, made of a number; the zero time where it is unset or no time
+// of the CI's.
+func (e *env) time(name string, of func(int64) time.Time) time.Time {
+	n, err := strconv.ParseInt(e.read(name, number), 10, 64)
+	if err != nil || n <= 0 {
+		return time.Time{}
+	}
+	at := of(n).UTC()
+	if at.Year() > 9999 || at.Year() < 1970 {
+		e.refuse(name, errors.New("is not a time"))
+		return time.Time{}
+	}
+	return at
 }

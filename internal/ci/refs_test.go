@@ -28,9 +28,16 @@ func TestRefs(t *testing.T) {
 		{"bitbucket", []string{"BITBUCKET_BRANCH=", "BITBUCKET_TAG=v1"}, "refs/tags/v1"},
 		{"bitbucket", []string{"BITBUCKET_BRANCH=-x"}, "refs/heads/-x"},
 		{"forgejo", []string{"GITHUB_REF=refs/tags/v1"}, "refs/tags/v1"},
+		{"tekton", []string{"TEKTON_SOURCE_REF=refs/tags/v1"}, "refs/tags/v1"},
+		{"drone", []string{"DRONE_COMMIT_REF=refs/pull/7/head"}, "refs/pull/7/head"},
+		{"woodpecker", []string{"CI_COMMIT_REF=refs/tags/v1"}, "refs/tags/v1"},
+		{"codebuild", []string{"CODEBUILD_WEBHOOK_TRIGGER=tag/v1"}, "refs/tags/v1"},
+		{"codebuild", []string{"CODEBUILD_WEBHOOK_TRIGGER=pr/7"}, ""},
+		{"codebuild", []string{"CODEBUILD_WEBHOOK_TRIGGER=", "CODEBUILD_WEBHOOK_HEAD_REF="}, ""},
+		{"cloudbuild", []string{"TAG_NAME=v1", "BRANCH_NAME="}, "refs/tags/v1"},
 	} {
 		t.Run(tc.ci+" "+strings.Join(tc.set, " "), func(t *testing.T) {
-			o := Options{Getenv: getenv(environment(t, tc.ci, tc.set...)), Dir: t.TempDir()}
+			o := Options{Getenv: getenv(environment(t, tc.ci, tc.set...)), Dir: t.TempDir(), Generic: flags(tc.ci)}
 			if tc.want == "invalid" {
 				name, _, _ := strings.Cut(tc.set[0], "=")
 				refused(t, o, name, "is not a full ref")
@@ -56,8 +63,17 @@ func TestChanges(t *testing.T) {
 		{"azure", []string{"SYSTEM_PULLREQUEST_PULLREQUESTID=7", "SYSTEM_PULLREQUEST_SOURCEBRANCH=refs/heads/fix", "SYSTEM_PULLREQUEST_TARGETBRANCH=refs/heads/main"},
 			map[string]any{"id": "7", "branch": "refs/heads/fix", "target": "refs/heads/main"}},
 		{"bitbucket", []string{"BITBUCKET_PR_ID=7", "BITBUCKET_PR_DESTINATION_BRANCH=main"}, map[string]any{"id": "7", "target": "main"}},
+		{"drone", []string{"DRONE_PULL_REQUEST=7", "DRONE_SOURCE_BRANCH=fix", "DRONE_TARGET_BRANCH=main"}, map[string]any{"id": "7", "branch": "fix", "target": "main"}},
+		{"woodpecker", []string{"CI_COMMIT_PULL_REQUEST=7", "CI_COMMIT_SOURCE_BRANCH=fix", "CI_COMMIT_TARGET_BRANCH=main"},
+			map[string]any{"id": "7", "branch": "fix", "target": "main"}},
+		{"codefresh", []string{"CF_PULL_REQUEST_NUMBER=7", "CF_PULL_REQUEST_TARGET=main"}, map[string]any{"id": "7", "target": "main"}},
+		{"codebuild", []string{"CODEBUILD_WEBHOOK_TRIGGER=pr/7", "CODEBUILD_WEBHOOK_HEAD_REF=refs/heads/fix", "CODEBUILD_WEBHOOK_BASE_REF=refs/heads/main"},
+			map[string]any{"id": "7", "branch": "refs/heads/fix", "target": "refs/heads/main"}},
+		{"cloudbuild", []string{"_PR_NUMBER=7", "_HEAD_BRANCH=fix", "_BASE_BRANCH=main", "_HEAD_REPO_URL=https://github.com/mallory/app"},
+			map[string]any{"id": "7", "branch": "fix", "target": "main", "source": "https://github.com/mallory/app"}},
 		{"bitbucket", nil, nil},
 		{"buildkite", nil, nil},
+		{"cloudbuild", nil, nil},
 	} {
 		b, err := Confirm(detected(t, tc.ci, tc.set...), nil)
 		got, _ := b.External["change"].(map[string]any)

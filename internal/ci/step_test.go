@@ -24,9 +24,22 @@ func TestSteps(t *testing.T) {
 		{"bitbucket", "BITBUCKET_PARALLEL_STEP=1", "", "build-1"},
 		{"bitbucket", "BITBUCKET_PARALLEL_STEP=", "", "build"},
 		{"forgejo", "", "", "build"},
+		{"tekton", "", "", "build"},
+		{"tekton", "TEKTON_TASKRUN_NAME=app-x7k2p-build-3", "", "build-3"},
+		{"tekton", "TEKTON_TASKRUN_NAME=app-x7k2p-build-arm64", "", "build"},
+		{"tekton", "TEKTON_PIPELINE_TASK=", "", "build-and-seal"},
+		{"drone", "", "", "release-seal"},
+		{"drone", "DRONE_STAGE_NAME=", "", "seal"},
+		{"woodpecker", "", "", "release-seal"},
+		{"woodpecker", "CI_STEP_NAME=", "", "release"},
+		{"teamcity", "", "", "Build"},
+		{"codefresh", "", "", "seal"},
+		{"codebuild", "", "", "linux_amd64"},
+		{"codebuild", "CODEBUILD_BATCH_BUILD_IDENTIFIER=", "", "build"},
+		{"cloudbuild", "", "", "build"},
 	} {
 		t.Run(tc.ci+" "+tc.set, func(t *testing.T) {
-			b, err := Detect(Options{Getenv: getenv(environment(t, tc.ci, tc.set)), Dir: t.TempDir(), Step: tc.step})
+			b, err := Detect(Options{Getenv: getenv(environment(t, tc.ci, tc.set)), Dir: t.TempDir(), Step: tc.step, Generic: flags(tc.ci)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -55,6 +68,9 @@ func TestTries(t *testing.T) {
 		{"circleci", "", "1", ""},
 		{"azure", "SYSTEM_JOBATTEMPT=3", "1", "3"},
 		{"bitbucket", "BITBUCKET_STEP_RUN_NUMBER=2", "1", "2"},
+		{"tekton", "TEKTON_TASK_RETRY_COUNT=0", "1", "1"},
+		{"tekton", "TEKTON_TASK_RETRY_COUNT=2", "1", "3"},
+		{"drone", "", "1", ""},
 	} {
 		b, err := Confirm(detected(t, tc.ci, tc.set), nil)
 		if err != nil || b.Run.Attempt != tc.attempt || b.Run.Try != tc.try {

@@ -67,7 +67,7 @@ func TestKubernetesToken(t *testing.T) {
 		"iss": "https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF", "sub": "system:serviceaccount:ci:jenkins-agent", "aud": []any{"sigstore"},
 		"kubernetes.io": map[string]any{"namespace": "ci", "serviceaccount": map[string]any{"name": "jenkins-agent"}},
 	}
-	for _, name := range []string{"jenkins", "buildkite", "bitbucket"} {
+	for _, name := range []string{"jenkins", "buildkite", "bitbucket", "drone", "woodpecker", "teamcity"} {
 		alone, err := Confirm(detected(t, name), nil)
 		if err != nil {
 			t.Fatal(err)
