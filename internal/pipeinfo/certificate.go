@@ -22,7 +22,7 @@ func (h Head) certified(v Verified, invocation string) (unchecked []string, err 
 	for _, f := range []struct{ what, certificate, claim string }{
 		{"source repository", v.SourceURI, h.Source.URI},
 		{"source commit", v.SourceDigest, h.Source.Commit},
-		{"source ref", v.SourceRef, h.Source.Ref},
+		{"source ref", refMeant(v.SourceRef, h.Source.Ref), h.Source.Ref},
 		{"pipeline definition", v.BuildConfigURI, h.Definition.URI},
 		{"run invocation", v.RunInvocationURI, invocation},
 	} {
@@ -49,6 +49,15 @@ func (h Head) certified(v Verified, invocation string) (unchecked []string, err 
 		unchecked = append(unchecked, "run: the certificate names the job, not the run")
 	}
 	return unchecked, nil
+}
+
+// refMeant is a certificate's ref, or what it says of the claim where it is no full ref:
+// Codefresh's is the name of a branch or of a tag, and nothing tells which.
+func refMeant(certificate, claim string) string {
+	if certificate != "" && !strings.HasPrefix(certificate, "refs/") && (claim == "refs/heads/"+certificate || claim == "refs/tags/"+certificate) {
+		return claim
+	}
+	return certificate
 }
 
 // definitionNamed checks a definition that a certificate names as a file of the source

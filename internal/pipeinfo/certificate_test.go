@@ -42,6 +42,9 @@ func TestCertificateOfAnother(t *testing.T) {
 		{name: "another repository", claims: with(12, "https://github.com/acme/app2"), refused: "source repository"},
 		{name: "another commit", claims: with(13, "ff"), refused: "source commit"},
 		{name: "another branch", claims: with(14, "refs/heads/dev"), refused: "source ref"},
+		{name: "the branch's bare name", claims: with(14, "main")},
+		{name: "another branch's bare name", claims: with(14, "dev"), refused: "source ref"},
+		{name: "a bare name and no ref", head: func(h *Head) { h.Source.Ref = "" }, claims: with(14, "main"), refused: "source ref"},
 		{name: "another definition", claims: with(18, "https://github.com/acme/app/.github/workflows/evil.yml@refs/heads/main"), refused: "definition"},
 		{name: "another definition, claimed", head: func(h *Head) {
 			h.Definition.URI = "https://github.com/acme/app/.github/workflows/evil.yml@refs/heads/main"

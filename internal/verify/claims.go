@@ -150,7 +150,7 @@ func isSource(uri string, x extensions) bool {
 		return false
 	}
 	ref, has := strings.CutPrefix(strings.TrimPrefix(rest, ".git"), "@")
-	return !has && ref == "" || has && (x.SourceRepositoryRef == "" || ref == x.SourceRepositoryRef)
+	return !has && ref == "" || has && (x.SourceRepositoryRef == "" || slices.Contains(fullRefs(x.SourceRepositoryRef), ref))
 }
 
 // value is what stands at a path of fields, nil where nothing does.

@@ -199,6 +199,10 @@ func TestRefusesClaims(t *testing.T) {
 		obj{"buildDefinition": obj{"buildType": "https://pipeseal.github.io/buildtypes/circleci/v1", "externalParameters": obj{"source": "https://github.com/acme/other"}}}, `and the certificate says "https://github.com/acme/app"`)
 	add("CircleCI, the run", circle(), ProvenanceType,
 		obj{"buildDefinition": obj{"buildType": "https://pipeseal.github.io/buildtypes/circleci/v1"}, "runDetails": obj{"metadata": obj{"invocationId": "https://app.circleci.com/workflow/w/job/other"}}}, "invocationId")
+	named := circle()
+	named.SourceRepositoryRef = "main"
+	add("a branch's bare name, the ref", named, ProvenanceType,
+		obj{"buildDefinition": obj{"buildType": "https://pipeseal.github.io/buildtypes/codefresh/v1", "externalParameters": obj{"ref": "refs/heads/other"}}}, `"refs/heads/other", and the certificate says "refs/heads/main"`)
 	add("a claim that is no string", github(), ProvenanceType, set(githubProvenance(), "buildDefinition.externalParameters.workflow.ref", []any{"refs/heads/main"}), "no string")
 	add("parameters that are no object", github(), ProvenanceType, set(githubProvenance(), "buildDefinition.externalParameters.workflow", "x"), "not a JSON object")
 	add("dependencies that are no list", github(), ProvenanceType, set(githubProvenance(), "buildDefinition.resolvedDependencies", "x"), "no list")

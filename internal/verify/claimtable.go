@@ -69,7 +69,7 @@ func claims(predicateType, buildType string) (table []claim, known bool) {
 		name, _, _ := strings.Cut(strings.TrimPrefix(buildType, ownType), "/")
 		return []claim{
 			{path: "buildDefinition.externalParameters.source", certified: of(func(x extensions) string { return x.SourceRepositoryURI }), run: true},
-			{path: "buildDefinition.externalParameters.ref", certified: of(func(x extensions) string { return x.SourceRepositoryRef })},
+			{path: "buildDefinition.externalParameters.ref", certified: refs},
 			{path: "buildDefinition.internalParameters." + name + ".trigger", certified: of(func(x extensions) string { return x.BuildTrigger })},
 			{path: "runDetails.metadata.invocationId", certified: of(func(x extensions) string { return x.RunInvocationURI }), run: true},
 			{path: "runDetails.builder.id", certified: called, only: isWorkflow, run: true},
@@ -149,6 +149,10 @@ func gitlabRefName(c *Certificate) []string {
 	}
 	return []string{ref}
 }
+
+// refs are the full refs that the certificate's may mean: Codefresh's is the name of a branch
+// or of a tag, and nothing tells which.
+func refs(c *Certificate) []string { return fullRefs(c.Extensions.SourceRepositoryRef) }
 
 // gitlabJob is the job's number, at the end of the run invocation URI.
 func gitlabJob(c *Certificate) []string {

@@ -44,3 +44,12 @@ func canonical(x extensions) extensions {
 	}
 	return x
 }
+
+// fullRefs are the full refs that a certificate's source repository ref may mean: itself, or
+// the branch and the tag of a name that is no full ref.
+func fullRefs(ref string) []string {
+	if ref == "" || strings.HasPrefix(ref, "refs/") {
+		return []string{ref}
+	}
+	return []string{"refs/heads/" + ref, "refs/tags/" + ref}
+}

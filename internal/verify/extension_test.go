@@ -1,6 +1,9 @@
 package verify
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestCanonicalExtensions(t *testing.T) {
 	for _, tc := range []struct{ have, want extensions }{
@@ -23,6 +26,21 @@ func TestCanonicalExtensions(t *testing.T) {
 	} {
 		if got := canonical(tc.have); got != tc.want {
 			t.Errorf("%+v: got %+v", tc.have, got)
+		}
+	}
+}
+
+func TestFullRefs(t *testing.T) {
+	for ref, want := range map[string]string{
+		"":                    "",
+		"refs/heads/main":     "refs/heads/main",
+		"refs/pull/7/merge":   "refs/pull/7/merge",
+		"main":                "refs/heads/main refs/tags/main",
+		"heads/main":          "refs/heads/heads/main refs/tags/heads/main",
+		"feature/refs/heads/": "refs/heads/feature/refs/heads/ refs/tags/feature/refs/heads/",
+	} {
+		if got := strings.Join(fullRefs(ref), " "); got != want {
+			t.Errorf("%q: got %q", ref, got)
 		}
 	}
 }
