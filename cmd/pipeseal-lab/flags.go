@@ -30,6 +30,7 @@ type settings struct {
 	jobs       string
 	ci         string
 	token      tokenFlags
+	audience   string
 }
 
 // tokenFlags change what is in a token.
@@ -54,6 +55,7 @@ func (s *settings) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&s.choice.Job, "job", "build", "the job's `name`")
 	fs.StringVar(&s.jobs, "jobs", "", "`file` with the other jobs of the run, a JSON list as GitHub's API has it; what a job does not say is that of one on a GitHub-hosted runner")
 	fs.StringVar(&s.choice.Visibility, "visibility", "public", "the repository's `visibility`: public, private, internal")
+	fs.StringVar(&s.audience, "audience", lab.Audience, "the `audience` that Fulcio accepts")
 	s.token.bind(fs, "token-")
 }
 
@@ -91,7 +93,7 @@ func (s *settings) start(ctx context.Context, p process) (*started, error) {
 	if s.verbose {
 		lab.LogTo(p.stderr)
 	}
-	o := lab.Options{CheckpointInterval: s.checkpoint, TSAClock: s.tsaClock, Claims: map[lab.Issuer]map[string]any{}}
+	o := lab.Options{CheckpointInterval: s.checkpoint, TSAClock: s.tsaClock, Claims: map[lab.Issuer]map[string]any{}, Audience: s.audience}
 	var err error
 	if s.checkpoint < lab.MinCheckpointInterval {
 		return nil, &exit{exitUsage, fmt.Errorf("--checkpoint-interval %s is shorter than %s", s.checkpoint, lab.MinCheckpointInterval)}

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/pipeseal/pipeseal/cmd/pipeseal-lab/internal/step"
 )
 
 // asMain makes the test binary the program, for tests that send it signals.
@@ -121,6 +123,9 @@ func TestEnvironment(t *testing.T) {
 		"buildkite": {append(token, "BUILDKITE"), append(request, "GITHUB_ACTIONS")},
 		"circleci":  {append(token, "CIRCLECI"), append(request, "GITHUB_ACTIONS")},
 		"azure":     {append(token, "TF_BUILD"), append(request, "GITHUB_ACTIONS")},
+		"tekton":    {append(token, "TEKTON_TASKRUN_NAME"), append(request, "GITHUB_ACTIONS")},
+		"drone":     {append(token, "DRONE"), append(request, "GITHUB_ACTIONS")},
+		"codefresh": {append(token, "CF_BUILD_ID"), append(request, "GITHUB_ACTIONS")},
 		"bitbucket": {append(token, "BITBUCKET_BUILD_NUMBER"), append(request, "GITHUB_ACTIONS")},
 	} {
 		t.Run(ci, func(t *testing.T) {
@@ -140,7 +145,8 @@ func TestEnvironment(t *testing.T) {
 			if got["PIPESEAL_OUT"] != "kept" || got["TRAVIS_LIKE"] != "kept" || got["PIPESEAL_TRUST"] == "other" {
 				t.Errorf("PIPESEAL_OUT=%s TRAVIS_LIKE=%s PIPESEAL_TRUST=%s", got["PIPESEAL_OUT"], got["TRAVIS_LIKE"], got["PIPESEAL_TRUST"])
 			}
-			if !strings.HasSuffix(got["PIPESEAL_LAB_OIDC"], "/"+ci) || !strings.HasSuffix(got["PIPESEAL_LAB_TOKEN_URL"], "="+ci) {
+			issuer := string(step.IssuerOf(step.CI(ci)))
+			if !strings.HasSuffix(got["PIPESEAL_LAB_OIDC"], "/"+issuer) || !strings.HasSuffix(got["PIPESEAL_LAB_TOKEN_URL"], "="+issuer) {
 				t.Errorf("issuer %s, tokens from %s", got["PIPESEAL_LAB_OIDC"], got["PIPESEAL_LAB_TOKEN_URL"])
 			}
 			// Nothing stays behind.

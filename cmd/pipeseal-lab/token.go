@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/pipeseal/pipeseal/cmd/pipeseal-lab/internal/step"
 )
 
 const (
@@ -56,7 +58,7 @@ func fetchToken(ctx context.Context, at, ci string, flags *tokenFlags) (string, 
 	}
 	query := u.Query()
 	if ci != "" {
-		query.Set("issuer", ci)
+		query.Set("issuer", string(step.IssuerOf(step.CI(ci))))
 	}
 	if changes.Audience != "" {
 		query.Set("aud", changes.Audience)

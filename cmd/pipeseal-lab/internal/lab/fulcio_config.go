@@ -6,23 +6,25 @@ import (
 )
 
 // fulcioConfig says whose tokens Fulcio takes and which certificate extensions it makes
-// of their claims. The templates for GitHub, GitLab, Buildkite and CircleCI are the public
+// of their claims. The templates for GitHub, GitLab, Buildkite, CircleCI and Codefresh are the public
 // instance's (github.com/sigstore/fulcio, config/identity/config.yaml), so that a certificate
 // of the lab looks like one of the public instance but for its issuer.
 func fulcioConfig(oidc *issuer) *config.FulcioConfig {
 	providers := map[Issuer]config.IssuerMetadata{
 		GitHub: githubTemplates(), GitLab: gitlabTemplates(), Jenkins: jenkinsTemplates(), Forgejo: forgejoTemplates(),
-		Buildkite: buildkiteTemplates(), CircleCI: circleTemplates(), Azure: azureTemplates(), Bitbucket: bitbucketTemplates(),
+		Buildkite: buildkiteTemplates(), CircleCI: circleTemplates(), Azure: azureTemplates(), Bitbucket: bitbucketTemplates(), Codefresh: codefreshTemplates(),
 	}
 	cfg := &config.FulcioConfig{
 		OIDCIssuers:      map[string]config.OIDCIssuer{},
 		CIIssuerMetadata: map[string]config.IssuerMetadata{},
 	}
 	for _, as := range Issuers() {
-		i := config.OIDCIssuer{IssuerURL: oidc.url(as), ClientID: Audience, Type: config.IssuerTypeEmail}
+		i := config.OIDCIssuer{IssuerURL: oidc.url(as), ClientID: oidc.audience, Type: config.IssuerTypeEmail}
 		if templates, ok := providers[as]; ok {
 			i.Type, i.CIProvider = config.IssuerTypeCIProvider, string(as)
 			cfg.CIIssuerMetadata[string(as)] = templates
+		} else if as == Kubernetes {
+			i.Type = config.IssuerTypeKubernetes
 		}
 		cfg.OIDCIssuers[i.IssuerURL] = i
 	}
@@ -110,6 +112,21 @@ func circleTemplates() config.IssuerMetadata {
 			RunnerEnvironment:   `{{if eq (index . "oidc.circleci.com/ssh-rerun") "true"}}ssh-rerun{{ else }}""{{end}}`,
 			SourceRepositoryRef: `{{index . "oidc.circleci.com/vcs-ref"}}`,
 			SourceRepositoryURI: `{{index . "oidc.circleci.com/vcs-origin"}}`,
+		},
+	}
+}
+
+func codefreshTemplates() config.IssuerMetadata {
+	return config.IssuerMetadata{
+		DefaultTemplateValues:          map[string]string{"platform_url": "https://g.codefresh.io", "scm_repo_url": "", "scm_ref": "", "runner_environment": ""},
+		SubjectAlternativeNameTemplate: "{{.platform_url}}/{{.account_name}}/{{.pipeline_name}}:{{.account_id}}/{{.pipeline_id}}",
+		ExtensionTemplates: certificate.Extensions{
+			BuildSignerURI:      "{{.platform_url}}/build/{{ .workflow_id }}",
+			RunnerEnvironment:   "runner_environment",
+			SourceRepositoryURI: "scm_repo_url",
+			SourceRepositoryRef: "scm_ref",
+			BuildConfigURI:      "{{.platform_url}}/api/pipelines/{{ .pipeline_id }}",
+			RunInvocationURI:    "{{.platform_url}}/build/{{ .workflow_id }}",
 		},
 	}
 }

@@ -44,6 +44,8 @@ type Options struct {
 	// Claims are what each issuer puts in its tokens, beside iss, iat, nbf, exp and jti;
 	// aud is the issuer's default audience. An issuer without claims issues nothing.
 	Claims map[Issuer]map[string]any
+	// Audience is the one that Fulcio accepts; "" means the constant Audience.
+	Audience string
 	// Token changes every token.
 	Token Token
 	// Run is what GitHub's API tells about.
@@ -254,4 +256,6 @@ func (l *Lab) RequestURL() string { return l.IssuerURL(GitHub) + "/token?api-ver
 func (l *Lab) RequestToken() string { return l.issuer.bearer }
 
 // Mint is a token of the issuer for Fulcio, as it would be handed to a job.
-func (l *Lab) Mint(as Issuer) (string, error) { return l.issuer.token(as, Token{Audience: Audience}) }
+func (l *Lab) Mint(as Issuer) (string, error) {
+	return l.issuer.token(as, Token{Audience: l.issuer.audience})
+}

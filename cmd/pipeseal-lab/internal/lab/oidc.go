@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/rand"
 	"crypto/subtle"
@@ -31,16 +32,19 @@ const (
 	CircleCI  Issuer = "circleci"
 	Azure     Issuer = "azure"
 	Bitbucket Issuer = "bitbucket"
-	Generic   Issuer = "generic"
+	Codefresh Issuer = "codefresh"
+	// Kubernetes is a cluster, for its pods.
+	Kubernetes Issuer = "kubernetes"
+	Generic    Issuer = "generic"
 )
 
 // Issuers are all of them.
 func Issuers() []Issuer {
-	return []Issuer{GitHub, GitLab, Jenkins, Forgejo, Buildkite, CircleCI, Azure, Bitbucket, Generic}
+	return []Issuer{GitHub, GitLab, Jenkins, Forgejo, Buildkite, CircleCI, Azure, Bitbucket, Codefresh, Kubernetes, Generic}
 }
 
 const (
-	// Audience is the one Fulcio accepts.
+	// Audience is the one Fulcio accepts where it is told no other.
 	Audience = "sigstore"
 	// tokenLife is how long a token is good for, as on GitHub and GitLab about.
 	tokenLife = 10 * time.Minute
@@ -66,7 +70,9 @@ type issuer struct {
 	// changes applies to every token before what its request asks for.
 	changes Token
 	bearer  string
-	now     func() time.Time
+	// audience is the one Fulcio accepts.
+	audience string
+	now      func() time.Time
 }
 
 func newIssuer(base string, k *keys, o Options) (*issuer, error) {
@@ -86,7 +92,7 @@ func newIssuer(base string, k *keys, o Options) (*issuer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sign as the OIDC issuer: %w", err)
 	}
-	return &issuer{base: base, signer: signer, jwks: jwks, claims: o.Claims, changes: o.Token, bearer: rand.Text(), now: time.Now}, nil
+	return &issuer{base: base, signer: signer, jwks: jwks, claims: o.Claims, changes: o.Token, bearer: rand.Text(), audience: cmp.Or(o.Audience, Audience), now: time.Now}, nil
 }
 
 func (i *issuer) url(as Issuer) string { return i.base + "/" + string(as) }

@@ -65,7 +65,16 @@ func claims() map[Issuer]map[string]any {
 			"rpo_ref": "refs/heads/main", "run_id": "9",
 		},
 		Bitbucket: {"sub": "{r}:{s}", "workspaceUuid": "{w}", "repositoryUuid": "{r}", "stepUuid": "{s}"},
-		Generic:   {"sub": "pipeline@example.com", "email": "pipeline@example.com", "email_verified": true},
+		Codefresh: {
+			"sub": "account:a", "account_id": "a", "account_name": "acme", "pipeline_id": "p", "pipeline_name": "app/release", "workflow_id": "w",
+			"scm_repo_url": "https://github.com/acme/app", "scm_ref": "main",
+		},
+		Kubernetes: {
+			"sub": "system:serviceaccount:ci:builder", "kubernetes.io": map[string]any{
+				"namespace": "ci", "pod": map[string]any{"name": "p", "uid": "1"}, "serviceaccount": map[string]any{"name": "builder", "uid": "2"},
+			},
+		},
+		Generic: {"sub": "pipeline@example.com", "email": "pipeline@example.com", "email_verified": true},
 	}
 }
 
@@ -212,7 +221,12 @@ func TestSign(t *testing.T) {
 			18: azure + "definitionId=12", 21: "https://dev.azure.com/acme/app/_build/results?buildId=9", 24: "p://acme/app/app",
 		}},
 		Bitbucket: {"https://bitbucket.org/%7Bw%7D/%7Br%7D", map[int]string{9: "https://bitbucket.org/{w}/{r}", 15: "{r}", 24: "{r}:{s}"}},
-		Generic:   {"pipeline@example.com", map[int]string{24: "pipeline@example.com"}},
+		Codefresh: {"https://g.codefresh.io/acme/app/release:a/p", map[int]string{
+			9: "https://g.codefresh.io/build/w", 12: "https://github.com/acme/app", 14: "main", 18: "https://g.codefresh.io/api/pipelines/p",
+			21: "https://g.codefresh.io/build/w", 24: "account:a",
+		}},
+		Kubernetes: {"https://kubernetes.io/namespaces/ci/serviceaccounts/builder", map[int]string{24: "system:serviceaccount:ci:builder"}},
+		Generic:    {"pipeline@example.com", map[int]string{24: "pipeline@example.com"}},
 	} {
 		t.Run(string(as), func(t *testing.T) {
 			b := signed(t, l, as, "artifact")

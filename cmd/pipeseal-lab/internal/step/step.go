@@ -23,17 +23,30 @@ type CI string
 
 // The CIs; Generic is a machine that runs none of the others.
 const (
-	Generic   CI = "generic"
-	GitHub    CI = "github"
-	GitLab    CI = "gitlab"
-	Jenkins   CI = "jenkins"
-	Forgejo   CI = "forgejo"
-	Gitea     CI = "gitea"
-	Buildkite CI = "buildkite"
-	CircleCI  CI = "circleci"
-	Azure     CI = "azure"
-	Bitbucket CI = "bitbucket"
+	Generic    CI = "generic"
+	GitHub     CI = "github"
+	GitLab     CI = "gitlab"
+	Jenkins    CI = "jenkins"
+	Forgejo    CI = "forgejo"
+	Gitea      CI = "gitea"
+	Buildkite  CI = "buildkite"
+	CircleCI   CI = "circleci"
+	Azure      CI = "azure"
+	Bitbucket  CI = "bitbucket"
+	Tekton     CI = "tekton"
+	Drone      CI = "drone"
+	Woodpecker CI = "woodpecker"
+	TeamCity   CI = "teamcity"
+	Codefresh  CI = "codefresh"
+	CodeBuild  CI = "codebuild"
+	CloudBuild CI = "cloudbuild"
 )
+
+// kubernetes issues the tokens of pods, for the CIs that run their steps in them.
+const kubernetes CI = "kubernetes"
+
+// machine is whom a token names that is no CI's.
+const machine = "pipeline@example.com"
 
 // provider is how one CI tells a step about itself.
 type provider struct {
@@ -47,6 +60,8 @@ type provider struct {
 	// claims are what the CI's token says, without iss, iat, nbf, exp and jti; nil where
 	// the CI has no tokens, so that the step has those of a machine.
 	claims func(*Step) map[string]any
+	// issuer is whose tokens they are, where they are not the CI's own.
+	issuer CI
 }
 
 func providers() []provider {
@@ -66,6 +81,16 @@ func providers() []provider {
 		{ci: Azure, environ: variables((*Step).azureEnviron), claims: (*Step).azureClaims, definition: "azure-pipelines.yml",
 			events: []string{"IndividualCI", "Manual", "Schedule"}},
 		{ci: Bitbucket, environ: variables((*Step).bitbucketEnviron), claims: (*Step).bitbucketClaims, definition: "bitbucket-pipelines.yml"},
+		{ci: Tekton, environ: variables((*Step).tektonEnviron), claims: kubernetesClaims, issuer: kubernetes, definition: ".tekton/build.yaml"},
+		{ci: Drone, environ: variables((*Step).droneEnviron), claims: kubernetesClaims, issuer: kubernetes, definition: ".drone.yml",
+			events: []string{"push", "pull_request"}},
+		{ci: Woodpecker, environ: variables((*Step).woodpeckerEnviron), claims: kubernetesClaims, issuer: kubernetes, definition: ".woodpecker/build.yaml",
+			events: []string{"push", "pull_request"}},
+		{ci: TeamCity, environ: variables((*Step).teamcityEnviron), definition: ".teamcity/settings.kts"},
+		{ci: Codefresh, environ: variables((*Step).codefreshEnviron), claims: (*Step).codefreshClaims, definition: "codefresh.yml",
+			events: []string{"webhook", "build"}},
+		{ci: CodeBuild, environ: variables((*Step).codebuildEnviron), definition: "buildspec.yml", events: []string{"PUSH"}},
+		{ci: CloudBuild, environ: variables((*Step).cloudBuildEnviron), definition: "cloudbuild.yaml"},
 	}
 }
 
@@ -208,23 +233,34 @@ func (s *Step) Environ(p Places) ([]string, error) {
 	return out, nil
 }
 
-// Issuer is whose tokens the step has: the CI's own, or a machine's.
-func (s *Step) Issuer() CI {
-	if of(s.ci).claims == nil {
+// IssuerOf is whose tokens a step on the CI has: the CI's own, a cluster's, or a machine's.
+func IssuerOf(ci CI) CI {
+	switch p := of(ci); {
+	case p.claims == nil:
 		return Generic
+	case p.issuer != "":
+		return p.issuer
 	}
-	return s.ci
+	return ci
 }
 
+// Issuer is IssuerOf the step's CI.
+func (s *Step) Issuer() CI { return IssuerOf(s.ci) }
+
 // Claims are what the step's token says, without iss, iat, nbf, exp and jti.
-func (s *Step) Claims() map[string]any { return of(s.Issuer()).claims(s) }
+func (s *Step) Claims() map[string]any {
+	if claims := of(s.ci).claims; claims != nil {
+		return claims(s)
+	}
+	return genericClaims(s)
+}
 
 func (s *Step) genericEnviron(p Places) map[string]string {
 	return map[string]string{"SIGSTORE_ID_TOKEN": p.Token}
 }
 
 func genericClaims(*Step) map[string]any {
-	return map[string]any{"sub": "pipeline@example.com", "email": "pipeline@example.com", "email_verified": true}
+	return map[string]any{"sub": machine, "email": machine, "email_verified": true}
 }
 
 // workspace is the directory the step starts in.

@@ -61,6 +61,15 @@ func TestSteps(t *testing.T) {
 		"circleci-push":              {CircleCI, Choice{}, "main", app},
 		"azure-push":                 {Azure, Choice{Attempt: "2"}, "main", app},
 		"bitbucket-push":             {Bitbucket, Choice{Visibility: "private"}, "main", app},
+		"tekton-retried":             {Tekton, Choice{Attempt: "2"}, "main", app},
+		"drone-push":                 {Drone, Choice{}, "main", app},
+		"drone-pull_request":         {Drone, Choice{Event: "pull_request"}, "feature/x", app},
+		"woodpecker-push":            {Woodpecker, Choice{Visibility: "private"}, "main", app},
+		"woodpecker-pull_request":    {Woodpecker, Choice{Event: "pull_request"}, "feature/x", app},
+		"teamcity":                   {TeamCity, Choice{}, "main", app},
+		"codefresh-webhook":          {Codefresh, Choice{}, "main", app},
+		"codebuild-push":             {CodeBuild, Choice{}, "main", app},
+		"cloudbuild-push":            {CloudBuild, Choice{}, "main", app},
 		"generic":                    {Generic, Choice{}, "main", app},
 	} {
 		t.Run(name, func(t *testing.T) {
