@@ -125,6 +125,8 @@ func act(ts *testscript.TestScript, neg bool, args []string) {
 		{"GITHUB_RUN_ATTEMPT", attempt},
 		{"RUNNER_ENVIRONMENT", "github-hosted"},
 		{"RUNNER_NAME", "act"},
+		// act gives a step a terminal, as GitHub does not.
+		{"NO_COLOR", "1"},
 		{"STANDIN_ARTIFACTS", ts.MkAbs("artifacts")},
 		{"STANDIN_REPOSITORIES", ts.MkAbs("repositories")},
 	} {

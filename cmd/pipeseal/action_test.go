@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/pipeseal/pipeseal/internal/doctor"
 	"github.com/pipeseal/pipeseal/internal/gate"
 	"github.com/pipeseal/pipeseal/internal/report"
 	"github.com/pipeseal/pipeseal/internal/seal"
@@ -160,7 +161,7 @@ func TestAction(t *testing.T) {
 		t.Errorf("an expression is in the script: %s", script)
 	}
 	written := []string{"binary"}
-	for _, list := range [][]report.Output{report.SealOutputs(&seal.Result{}), report.VerifyOutputs(&gate.Result{}), report.CloseOutputs(&seal.Result{})} {
+	for _, list := range [][]report.Output{report.SealOutputs(&seal.Result{}), report.VerifyOutputs(&gate.Result{}), report.CloseOutputs(&seal.Result{}), report.DoctorOutputs(&doctor.Report{})} {
 		for _, o := range list {
 			written = append(written, o.Name)
 		}

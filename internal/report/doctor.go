@@ -83,3 +83,8 @@ func DoctorSummary(w io.Writer, r *doctor.Report) error {
 	_, err := io.WriteString(w, b.String())
 	return err
 }
+
+// DoctorOutputs are the step outputs of a diagnosis: its verdict.
+func DoctorOutputs(r *doctor.Report) []Output {
+	return bounded([]Output{{"verdict", string(r.Verdict)}})
+}
