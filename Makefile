@@ -6,7 +6,7 @@ IMAGE ?= pipeseal
 IMAGE_PLATFORM ?= linux/$(shell go env GOARCH)
 IMAGE_BUILD ?= buildah build --timestamp 0
 
-.PHONY: build demo test conformance image clean
+.PHONY: build demo test conformance image release clean
 
 # The two programs. The first build compiles their dependencies, which takes minutes.
 build:
@@ -34,6 +34,11 @@ conformance: build
 image:
 	$(IMAGE_BUILD) --platform $(IMAGE_PLATFORM) -t $(IMAGE) .
 	$(IMAGE_BUILD) --platform $(IMAGE_PLATFORM) --target shell -t $(IMAGE)-shell .
+
+# The programs of a release, and their digests, in bin/release: see docs/releasing.md.
+release:
+	@test "$(VERSION)" = "$$(cat entrypoint/version)" || { echo "entrypoint/version says $$(cat entrypoint/version), not $(VERSION)" >&2; exit 1; }
+	release/build.sh bin/release
 
 clean:
 	rm -rf bin interop/bin e2e/bin e2e/tools/npm/node_modules
