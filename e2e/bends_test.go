@@ -25,6 +25,18 @@ func bend(text string, env map[string]string) string {
 	template := func(name string) string {
 		return "local: /templates/" + name + ".yml\n    inputs:\n      trust: .pipeseal/trust.json\n"
 	}
+	if strings.HasPrefix(text, "# Woodpecker") {
+		// The backend without containers takes an image for the name of a program, and works
+		// in a directory of its own, into which nobody clones.
+		app := env["HOME"] + "/app"
+		text = strings.NewReplacer(
+			"      - CGO_ENABLED=0 go build", "      - cp -r "+app+"/. .\n      - CGO_ENABLED=0 go build",
+			"      - pipeseal verify", "      - cp -r pipeseal-out "+app+"\n      - pipeseal verify",
+			"image: golang:1.26", "image: sh",
+			"image: ghcr.io/pipeseal/pipeseal:v0.1.0-shell", "image: sh",
+			"image: ghcr.io/pipeseal/pipeseal:v0.1.0", "image: plugin",
+		).Replace(text)
+	}
 	return strings.NewReplacer(
 		uses, action,
 		// A component of another project cannot be fetched; layOut copies the templates.
@@ -38,6 +50,12 @@ func bend(text string, env map[string]string) string {
 		"https://agent.buildkite.com", issuer("buildkite"),
 		"https://oidc.circleci.com/org/$CIRCLE_ORGANIZATION_ID", issuer("circleci"),
 		"https://api.bitbucket.org/2.0/workspaces/acme/pipelines-config/identity/oidc", issuer("bitbucket"),
+		// A pod's files, and its cluster's issuer; the lab's Fulcio takes one audience.
+		"value: /registry", "value: "+env["HOME"]+"/registry",
+		"/identity/token", env["HOME"]+"/identity/token",
+		"/var/run/secrets/kubernetes.io/serviceaccount/token", env["HOME"]+"/identity/token",
+		"audience: https://kubernetes.default.svc", "audience: sigstore",
+		"https://kubernetes.default.svc", issuer("kubernetes"),
 		// Azure's tokens have one audience, and the lab's Fulcio takes another.
 		"api://AzureADTokenExchange", "sigstore",
 	).Replace(text)

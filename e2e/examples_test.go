@@ -86,6 +86,7 @@ func layOut(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Setenv("LAB", lab)
 		ts.Setenv("LABREGISTRY", env["PIPESEAL_LAB_REGISTRY"])
 	}
+	env["HOME"] = ts.Getenv("HOME")
 	examples := filepath.Join(ts.Getenv("ROOT"), "examples")
 	own := filepath.Join(examples, filepath.FromSlash(args[0]))
 	if strings.HasPrefix(args[0], "./") {
@@ -108,6 +109,10 @@ func layOut(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("CONTAINERS_REGISTRIES_CONF", ts.MkAbs("registries.conf"))
 	ts.Setenv("CONTAINERS_STORAGE_CONF", ts.MkAbs("storage.conf"))
 	ts.Setenv("PATH", filepath.Join(ts.Getenv("STANDIN"), "bin")+string(os.PathListSeparator)+ts.Getenv("PATH"))
+
+	// The registry's login, as a secret of the cluster holds it.
+	ts.Check(os.MkdirAll(ts.MkAbs("registry"), 0o755))
+	ts.Check(os.WriteFile(ts.MkAbs("registry/config.json"), []byte(`{"auths":{}}`), 0o600))
 
 	checkout(ts, false, []string{app})
 	if len(args) == 2 {

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"os"
@@ -12,8 +11,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// job is a part of a pipeline that a CI runs on one machine: a name, variables that the
-// definition sets, and what its shell is given, command by command.
+// job is a part of a pipeline that a CI runs on one machine: a name, the variables that the
+// definition sets, as words of a shell, and what the shell is given, command by command.
 type job struct {
 	name     string
 	env      map[string]string
@@ -21,12 +20,14 @@ type job struct {
 }
 
 // replays tell how a definition is read, for the CIs whose runner cannot be had here.
-func replays() map[string]func(definition []byte) ([]job, error) {
-	return map[string]func([]byte) ([]job, error){
+func replays() map[string]func(path string) ([]job, error) {
+	return map[string]func(string) ([]job, error){
+		"argo":      argoJobs,
 		"azure":     azureJobs,
 		"bitbucket": bitbucketJobs,
 		"circleci":  circleJobs,
 		"drone":     droneJobs,
+		"tekton":    tektonJobs,
 	}
 }
 
@@ -36,12 +37,12 @@ func extractJobs(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 || replays()[args[0]] == nil {
 		ts.Fatalf("usage: extract CI FILE")
 	}
-	jobs, err := replays()[args[0]]([]byte(ts.ReadFile(args[1])))
+	jobs, err := replays()[args[0]](ts.MkAbs(args[1]))
 	ts.Check(err)
 	for _, j := range jobs {
 		var text strings.Builder
 		for _, name := range slices.Sorted(maps.Keys(j.env)) {
-			fmt.Fprintf(&text, "export %s=%s\n", name, quote(j.env[name]))
+			fmt.Fprintf(&text, "export %s=%s\n", name, j.env[name])
 		}
 		for _, c := range j.commands {
 			text.WriteString(strings.TrimSuffix(c, "\n") + "\n")
@@ -56,11 +57,11 @@ func extractJobs(ts *testscript.TestScript, neg bool, args []string) {
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // circleJobs reads .circleci/config.yml, of whose steps "run" ones are commands.
-func circleJobs(definition []byte) ([]job, error) {
+func circleJobs(path string) ([]job, error) {
 	var config struct {
 		Jobs yaml.MapSlice
 	}
-	if err := yaml.Unmarshal(definition, &config); err != nil {
+	if err := readYAML(path, &config); err != nil {
 		return nil, err
 	}
 	var jobs []job
@@ -72,7 +73,10 @@ func circleJobs(definition []byte) ([]job, error) {
 		if err := convert(item.Value, &body); err != nil {
 			return nil, err
 		}
-		j := job{name: fmt.Sprint(item.Key), env: body.Environment}
+		j := job{name: fmt.Sprint(item.Key), env: map[string]string{}}
+		for name, value := range body.Environment {
+			j.env[name] = quote(value)
+		}
 		for _, s := range body.Steps {
 			step, ok := s.(map[string]any)
 			if !ok {
@@ -92,7 +96,7 @@ func circleJobs(definition []byte) ([]job, error) {
 
 // azureJobs reads an azure-pipelines.yml of one job: each script is a shell of its own.
 // A value such as $(System.AccessToken) is Azure's to fill in, so it is left out.
-func azureJobs(definition []byte) ([]job, error) {
+func azureJobs(path string) ([]job, error) {
 	var pipeline struct {
 		Variables map[string]string
 		Steps     []struct {
@@ -101,7 +105,7 @@ func azureJobs(definition []byte) ([]job, error) {
 			Env         map[string]string
 		}
 	}
-	if err := yaml.Unmarshal(definition, &pipeline); err != nil {
+	if err := readYAML(path, &pipeline); err != nil {
 		return nil, err
 	}
 	var jobs []job
@@ -113,7 +117,7 @@ func azureJobs(definition []byte) ([]job, error) {
 		for _, vars := range []map[string]string{pipeline.Variables, s.Env} {
 			for name, value := range vars {
 				if !strings.HasPrefix(value, "$(") {
-					j.env[name] = value
+					j.env[name] = quote(value)
 				}
 			}
 		}
@@ -123,7 +127,7 @@ func azureJobs(definition []byte) ([]job, error) {
 }
 
 // bitbucketJobs reads the pipeline of the branch main of a bitbucket-pipelines.yml.
-func bitbucketJobs(definition []byte) ([]job, error) {
+func bitbucketJobs(path string) ([]job, error) {
 	var pipelines struct {
 		Pipelines struct {
 			Branches map[string][]struct {
@@ -134,7 +138,7 @@ func bitbucketJobs(definition []byte) ([]job, error) {
 			}
 		}
 	}
-	if err := yaml.Unmarshal(definition, &pipelines); err != nil {
+	if err := readYAML(path, &pipelines); err != nil {
 		return nil, err
 	}
 	var jobs []job
@@ -147,7 +151,7 @@ func bitbucketJobs(definition []byte) ([]job, error) {
 // droneJobs reads a .drone.yml. A step with settings is a plugin: the settings arrive as
 // PLUGIN_NAME, a list with commas between (docs.drone.io, "Plugins"), and the image's
 // program runs.
-func droneJobs(definition []byte) ([]job, error) {
+func droneJobs(path string) ([]job, error) {
 	var pipeline struct {
 		Steps []struct {
 			Name     string
@@ -155,7 +159,7 @@ func droneJobs(definition []byte) ([]job, error) {
 			Settings map[string]any
 		}
 	}
-	if err := yaml.Unmarshal(definition, &pipeline); err != nil {
+	if err := readYAML(path, &pipeline); err != nil {
 		return nil, err
 	}
 	var jobs []job
@@ -169,7 +173,7 @@ func droneJobs(definition []byte) ([]job, error) {
 				}
 				value = strings.Join(words, ",")
 			}
-			j.env["PLUGIN_"+strings.ToUpper(name)] = fmt.Sprint(value)
+			j.env["PLUGIN_"+strings.ToUpper(name)] = quote(fmt.Sprint(value))
 		}
 		if s.Settings != nil {
 			j.commands = []string{"pipeseal"}
@@ -179,11 +183,20 @@ func droneJobs(definition []byte) ([]job, error) {
 	return jobs, nil
 }
 
+// readYAML reads a document's known parts.
+func readYAML(path string, into any) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return yaml.Unmarshal(data, into)
+}
+
 // convert reads a part of a document that was read already.
 func convert(part, into any) error {
 	data, err := yaml.Marshal(part)
 	if err != nil {
 		return err
 	}
-	return yaml.NewDecoder(bytes.NewReader(data)).Decode(into)
+	return yaml.Unmarshal(data, into)
 }
