@@ -17,8 +17,9 @@ func bend(text string, env map[string]string) string {
 	const uses = "uses: pipeseal/pipeseal@v0.1.0\n        with:\n"
 	action := uses + "          mirror: ${{ vars.MIRROR }}\n"
 	if !strings.Contains(text, ".pipeseal/trust.json") {
-		action += "          trust: .pipeseal/trust.json\n"
+		action += "          trust: " + env["PIPESEAL_TRUST"] + "\n"
 	}
+	const called = "build-go.yml@v0.1.0\n    with:\n"
 	component := func(name string) string {
 		return "component: gitlab.com/pipeseal/pipeseal/" + name + "@v0.1.0\n    inputs:\n"
 	}
@@ -39,6 +40,10 @@ func bend(text string, env map[string]string) string {
 	}
 	return strings.NewReplacer(
 		uses, action,
+		// A called workflow takes the instance as a text.
+		called, called+"      mirror: ${{ vars.MIRROR }}\n      trust: ${{ vars.TRUST }}\n",
+		"        windows/amd64\n", "", // which would compile a second standard library
+		"https://token.actions.githubusercontent.com", env["ISSUER"],
 		// A component of another project cannot be fetched; layOut copies the templates.
 		component("seal"), template("seal"),
 		component("verify"), template("verify"),

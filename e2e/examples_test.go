@@ -39,6 +39,7 @@ func TestExamples(t *testing.T) {
 	t.Cleanup(agent.Close)
 	scripts(t, "examples", append(actionEnv(t),
 		"STANDIN_AGENT_API="+agent.URL,
+		"SELF="+strings.Repeat("5e1f", 10),
 		"STANDIN="+root,
 		"GROOVY="+groovy,
 		// Compiled standard library, so that a dozen examples do not compile it a dozen times.
@@ -79,14 +80,14 @@ func layOut(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: example NAME [ORIGIN]")
 	}
 	app, trust := ts.MkAbs("app"), ts.Getenv("PIPESEAL_TRUST")
-	env := map[string]string{"PIPESEAL_LAB_REGISTRY": ts.Getenv("REGISTRY")}
+	env := map[string]string{"PIPESEAL_LAB_REGISTRY": ts.Getenv("REGISTRY"), "PIPESEAL_TRUST": trust}
 	if len(args) == 2 {
 		lab := ts.MkAbs("lab")
 		env, trust = labEnvironment(ts, lab), filepath.Join(lab, "trust.json")
 		ts.Setenv("LAB", lab)
 		ts.Setenv("LABREGISTRY", env["PIPESEAL_LAB_REGISTRY"])
 	}
-	env["HOME"] = ts.Getenv("HOME")
+	env["HOME"], env["ISSUER"] = ts.Getenv("HOME"), ts.Getenv("ISSUER")
 	examples := filepath.Join(ts.Getenv("ROOT"), "examples")
 	own := filepath.Join(examples, filepath.FromSlash(args[0]))
 	if strings.HasPrefix(args[0], "./") {
