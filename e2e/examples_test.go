@@ -69,7 +69,7 @@ func exampleCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	}
 }
 
-// layOut is the script command "example NAME ORIGIN": it makes $WORK/app a checkout of ORIGIN
+// layOut is the script command "example NAME [ORIGIN]": it makes $WORK/app a checkout of ORIGIN
 // with the source of examples/app and the files of examples/NAME, bent to this machine (see
 // bends), and puts .pipeseal/trust.json there. It sets $COMMIT, and $LAB to a directory for
 // "pipeseal-lab run --dir", $LABREGISTRY to that lab's registry. A NAME that begins with ./ is a
@@ -88,6 +88,8 @@ func layOut(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Setenv("LABREGISTRY", env["PIPESEAL_LAB_REGISTRY"])
 	}
 	env["HOME"], env["ISSUER"] = ts.Getenv("HOME"), ts.Getenv("ISSUER")
+	version := strings.TrimSpace(ts.ReadFile(filepath.Join(ts.Getenv("ROOT"), "entrypoint/version")))
+	env["RELEASE"] = "v" + strings.TrimSuffix(version, "-dev")
 	examples := filepath.Join(ts.Getenv("ROOT"), "examples")
 	own := filepath.Join(examples, filepath.FromSlash(args[0]))
 	if strings.HasPrefix(args[0], "./") {
