@@ -1,8 +1,8 @@
 // Plays Jenkins for a Jenkinsfile: real Groovy runs the file, and these are its steps. A
-// script of "sh" runs for real, on this machine instead of in a container; what Jenkins does
-// around it (agents, stashes, archives, credentials) is named in the log and otherwise left
-// out. The variables of the build, and the token's file that the credential "sigstore" is,
-// are those that "pipeseal-lab run --ci jenkins" gave this process.
+// script of "sh" runs for real, on this machine instead of in a container. Agents, the
+// checkout and the archive are left out, but an archive must find files. The variables of the
+// build, and the token's file that the credential "sigstore" is, are those that "pipeseal-lab
+// run --ci jenkins" gave this process.
 //
 //     java -cp groovy.jar groovy.ui.GroovyMain jenkins.groovy Jenkinsfile
 
@@ -10,7 +10,6 @@ class Steps {
     final Map<String, String> env = new LinkedHashMap<>(System.getenv())
     Throwable failure
     final String POD_LABEL = 'pod'
-    final String none = 'none'
     final Object scm = 'scm'
 
     Steps() {
@@ -51,8 +50,6 @@ class Steps {
     def getDocker() { this }
     def image(String name) { new Image(steps: this) }
     void checkout(Object what) { }
-    void stash(Map what) { }
-    void unstash(String name) { }
     void archiveArtifacts(Map what) {
         def kept = new groovy.ant.FileNameFinder().getFileNames('.', what.artifacts.split(', *').join(' '))
         if (!kept && !what.allowEmptyArchive) { throw new RuntimeException("no artifacts match $what.artifacts") }
@@ -67,7 +64,6 @@ class Steps {
     // Declarative.
     void pipeline(Closure body) { run(body); if (failure) { throw failure } }
     void agent(Closure body) { }
-    void agent(String which) { }
     void options(Closure body) { }
     void environment(Closure body) {
         body.delegate = new Assignments(steps: this)
@@ -79,7 +75,6 @@ class Steps {
     void script(Closure body) { run(body) }
     void post(Closure body) { run(body) }
     void always(Closure body) { run(body) }
-    void success(Closure body) { if (!failure) { run(body) } }
     void unsuccessful(Closure body) { if (failure) { run(body) } }
 }
 
