@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pipeseal/pipeseal/internal/ci"
 	"github.com/pipeseal/pipeseal/internal/fault"
 	"github.com/pipeseal/pipeseal/internal/remote"
 )
@@ -16,9 +17,14 @@ import (
 
 // pluginStep tells whether the environment is that of a CI which starts plugins; elsewhere
 // PLUGIN_NAME means nothing. Woodpecker says CI=woodpecker, Drone DRONE=true, and Harness
-// always sets HARNESS_BUILD_ID.
+// always sets HARNESS_BUILD_ID. Where another CI says that the step is its own, all three
+// could be what an earlier step left behind, and the settings with them.
 func pluginStep(getenv func(string) string) bool {
-	return getenv("CI") == "woodpecker" || getenv("DRONE") == "true" || getenv("HARNESS_BUILD_ID") != ""
+	if getenv("CI") != "woodpecker" && getenv("DRONE") != "true" && getenv("HARNESS_BUILD_ID") == "" {
+		return false
+	}
+	name, err := ci.Name(ci.Options{Getenv: getenv})
+	return err == nil && slices.Contains([]string{"generic", "drone", "woodpecker"}, name)
 }
 
 // pluginSetting is what a plugin's settings say of a name. These CIs join a YAML list with

@@ -25,6 +25,11 @@ func TestPluginSetting(t *testing.T) {
 		// Elsewhere a stray one means nothing.
 		{"thing", "PLUGIN_THING=a", given{"PIPESEAL_THING", ""}, ""},
 		{"thing", "CI=true DRONE=yes PLUGIN_THING=a", given{"PIPESEAL_THING", ""}, ""},
+		// Nor where another CI says that the step is its own: an earlier step can leave any of them.
+		{"thing", "GITHUB_ACTIONS=true " + woodpecker + " PLUGIN_THING=a", given{"PIPESEAL_THING", ""}, ""},
+		{"thing", "GITHUB_ACTIONS=true " + drone + " PLUGIN_THING=a", given{"PIPESEAL_THING", ""}, ""},
+		{"thing", "GITHUB_ACTIONS=true " + harness + " PLUGIN_THING=a", given{"PIPESEAL_THING", ""}, ""},
+		{"thing", "GITLAB_CI=true JENKINS_URL=https://ci.example.com " + harness + " PLUGIN_THING=a", given{"PIPESEAL_THING", ""}, ""},
 		{"thing", woodpecker + " PIPESEAL_THING=b", given{"PIPESEAL_THING", "b"}, ""},
 		{"thing", woodpecker + " PIPESEAL_THING=a PLUGIN_THING=a", given{"PLUGIN_THING", "a"}, ""},
 		{"thing", woodpecker + " PIPESEAL_THING=b PLUGIN_THING=a", given{}, "PIPESEAL_THING and PLUGIN_THING say different things"},
