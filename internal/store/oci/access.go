@@ -19,20 +19,21 @@ import (
 // maxDockerConfig is how long docker's config.json may be, in bytes.
 const maxDockerConfig = 1 << 20
 
-// Login says in words which login would be used at the image's registry, a helper's or one
-// of docker's configuration, and nothing of the login itself. There may be none: "none in
-// FILE". A file or helper that does not work is a fault.Usage.
+// Login says in words which login would be used at the image's registry, a variable's, a
+// helper's or one of docker's configuration, and nothing of the login itself. There may be
+// none: "none in FILE". A variable, file or helper that does not work is a fault.Usage.
 func (s *Store) Login(ctx context.Context, ref subject.ImageRef) (string, error) {
 	path := s.options.DockerConfig
-	if path == "" {
-		return "none: neither DOCKER_CONFIG nor HOME is set", nil
-	}
 	host := s.repository(ref).ref.Host()
-	cred, err := s.logins.credential(ctx, host)
-	if err != nil {
+	cred, variable, err := s.logins.find(ctx, host)
+	switch {
+	case err != nil:
 		return "", err
-	}
-	if cred == auth.EmptyCredential {
+	case variable != "":
+		return "from " + variable, nil
+	case path == "":
+		return "none: neither DOCKER_CONFIG nor HOME is set", nil
+	case cred == auth.EmptyCredential:
 		return "none in " + path, nil
 	}
 	if helper := helperOf(path, credentials.ServerAddressFromHostname(host)); helper != "" {

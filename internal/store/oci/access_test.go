@@ -35,6 +35,13 @@ func TestLogin(t *testing.T) {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
+	given := `{"auths":{"registry.example.com":{"username":"user","password":"` + password + `"}}}`
+	for _, path := range []string{"", file} {
+		got, err := oci.New(oci.Options{DockerConfig: path, DockerAuth: given}).Login(t.Context(), ref)
+		if err != nil || got != "from DOCKER_AUTH_CONFIG" {
+			t.Errorf("a variable's, beside %q: %q, %v", path, got, err)
+		}
+	}
 	damaged := filepath.Join(t.TempDir(), "config.json")
 	if err := os.WriteFile(damaged, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)

@@ -351,6 +351,35 @@ func TestRegistryTextIsMadeSafe(t *testing.T) {
 	}
 }
 
+// A registry that repeats the request's credential, whole or cut, does not get it printed.
+func TestRegistryThatRepeatsTheLogin(t *testing.T) {
+	long := password + strings.Repeat("0123456789abcdef", 40)
+	basic := base64.StdEncoding.EncodeToString([]byte("user:" + password))
+	for name, c := range map[string]struct{ entry, says, not string }{
+		"header":              {"", "authorization: Basic " + basic, basic},
+		"header's value":      {"", "your login is " + basic, basic},
+		"another's header":    {"", "got Bearer djE6b3BhcXVlLXRva2Vu", "djE6"},
+		"cut":                 {fmt.Sprintf(`{"username":"user","password":%q}`, long), strings.Repeat("x ", 100) + long, password},
+		"twice, side by side": {"", password + password, password},
+	} {
+		var n internet
+		n.serve(t, home, true, func(w http.ResponseWriter, r *http.Request) {
+			if _, _, given := r.BasicAuth(); !given {
+				w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprint(w, c.says)
+		})
+		_, err := oci.New(oci.Options{Network: n.network(), DockerConfig: dockerConfig(t, home, c.entry)}).List(t.Context(), subjectAt(home))
+		text := fmt.Sprint(err, fault.HintOf(err))
+		if !strings.Contains(text, "[REDACTED]") || strings.Contains(text, c.not) {
+			t.Errorf("%s: %q", name, text)
+		}
+	}
+}
+
 func TestStatuses(t *testing.T) {
 	for _, tc := range []struct {
 		status     int

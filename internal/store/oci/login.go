@@ -2,9 +2,11 @@ package oci
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -43,14 +45,16 @@ type logins struct {
 	secrets []string
 }
 
-// lookup is the login for a server as docker names it, empty where there is none.
-type lookup func(ctx context.Context, server string) (auth.Credential, error)
+// lookup is the login for a server as docker names it, empty where there is none, and the
+// variable that it is from, "" for the file.
+type lookup func(ctx context.Context, server string) (cred auth.Credential, variable string, err error)
 
 // login is one registry's.
 type login struct {
-	lock  lock
-	known bool
-	cred  auth.Credential
+	lock     lock
+	known    bool
+	cred     auth.Credential
+	variable string
 }
 
 func newLogins(o Options) *logins {
@@ -59,16 +63,22 @@ func newLogins(o Options) *logins {
 	return l
 }
 
+// authVariable is the variable that logins are handed over in.
+const authVariable = "DOCKER_AUTH_CONFIG"
+
 // openLogins reads the logins in the file's content, which come first, and those in the file.
 func openLogins(path, content string) (lookup, error) {
-	inFile := func(context.Context, string) (auth.Credential, error) { return auth.EmptyCredential, nil }
+	inFile := func(context.Context, string) (auth.Credential, string, error) { return auth.EmptyCredential, "", nil }
 	if path != "" {
 		docker, err := credentials.NewStore(path, credentials.StoreOptions{})
 		if err != nil {
 			return nil, fault.New(fault.Usage, "read logins of registries: %s", bounded(err.Error())).
 				WithHint("mend %s, or name another directory in DOCKER_CONFIG", remote.Printable(path))
 		}
-		inFile = docker.Get
+		inFile = func(ctx context.Context, server string) (auth.Credential, string, error) {
+			cred, err := docker.Get(ctx, server)
+			return cred, "", err
+		}
 	}
 	if content == "" {
 		return inFile, nil
@@ -76,22 +86,28 @@ func openLogins(path, content string) (lookup, error) {
 	given, err := credentials.NewMemoryStoreFromDockerConfig([]byte(content))
 	if err != nil {
 		// The error may repeat a part of what is a secret.
-		return nil, fault.New(fault.Usage, "read logins of registries: DOCKER_AUTH_CONFIG is not the content of a docker config.json").
-			WithHint(`set DOCKER_AUTH_CONFIG to {"auths": {"HOST": {"username": …, "password": …}}}, or unset it`)
+		return nil, fault.New(fault.Usage, "read logins of registries: %s is not the content of a docker config.json", authVariable).
+			WithHint(`set %s to {"auths": {"HOST": {"username": …, "password": …}}}, or unset it`, authVariable)
 	}
-	return func(ctx context.Context, server string) (auth.Credential, error) {
+	return func(ctx context.Context, server string) (auth.Credential, string, error) {
 		// These are kept by host name, Docker Hub's too.
 		host, _, _ := strings.Cut(strings.TrimPrefix(server, "https://"), "/")
 		if cred, err := given.Get(ctx, host); err != nil || cred != auth.EmptyCredential {
-			return cred, err
+			return cred, authVariable, err
 		}
 		return inFile(ctx, server)
 	}, nil
 }
 
-// credential is the login for a registry, or the empty one where there is none. It asks a
-// credential helper once per registry, however many requests wait for it.
+// credential is the login for a registry, or the empty one where there is none.
 func (l *logins) credential(ctx context.Context, host string) (auth.Credential, error) {
+	cred, _, err := l.find(ctx, host)
+	return cred, err
+}
+
+// find is credential, and the variable that it is from. It asks a credential helper once per
+// registry, however many requests wait for it.
+func (l *logins) find(ctx context.Context, host string) (cred auth.Credential, variable string, err error) {
 	l.mu.Lock()
 	one, ok := l.byHost[host]
 	if !ok {
@@ -100,39 +116,40 @@ func (l *logins) credential(ctx context.Context, host string) (auth.Credential, 
 	}
 	l.mu.Unlock()
 	if err := one.lock.acquire(ctx); err != nil {
-		return auth.EmptyCredential, err
+		return auth.EmptyCredential, "", err
 	}
 	defer one.lock.release()
 	if one.known {
-		return one.cred, nil
+		return one.cred, one.variable, nil
 	}
-	find, err := l.open()
+	open, err := l.open()
 	if err != nil {
-		return auth.EmptyCredential, err
+		return auth.EmptyCredential, "", err
 	}
-	cred, err := l.ask(ctx, find, credentials.ServerAddressFromHostname(host))
+	cred, variable, err = l.ask(ctx, open, credentials.ServerAddressFromHostname(host))
 	if err != nil {
-		return auth.EmptyCredential, err
+		return auth.EmptyCredential, "", err
 	}
-	one.cred, one.known = cred, true
+	one.cred, one.variable, one.known = cred, variable, true
 	l.remember(cred)
-	return cred, nil
+	return cred, variable, nil
 }
 
 // ask reads a login from the file or from a helper. A helper is a program of the user's:
 // it is killed when its time is up, and not waited for if something it started still
 // holds its output; the goroutine then ends when that something does.
-func (l *logins) ask(ctx context.Context, find lookup, server string) (auth.Credential, error) {
+func (l *logins) ask(ctx context.Context, find lookup, server string) (auth.Credential, string, error) {
 	type answer struct {
-		cred auth.Credential
-		err  error
+		cred     auth.Credential
+		variable string
+		err      error
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
 	answers := make(chan answer, 1)
 	go func() {
-		cred, err := find(ctx, server)
-		answers <- answer{cred, err}
+		cred, variable, err := find(ctx, server)
+		answers <- answer{cred, variable, err}
 	}()
 	var got answer
 	select {
@@ -142,15 +159,19 @@ func (l *logins) ask(ctx context.Context, find lookup, server string) (auth.Cred
 	switch {
 	case ctx.Err() != nil && got.cred == auth.EmptyCredential:
 		if errors.Is(ctx.Err(), context.Canceled) {
-			return auth.EmptyCredential, ctx.Err()
+			return auth.EmptyCredential, "", ctx.Err()
 		}
-		return auth.EmptyCredential, fault.New(fault.Usage, "get the login for %s: the credential helper gave no answer within %s", remote.Printable(server), l.timeout).
+		return auth.EmptyCredential, "", fault.New(fault.Usage, "get the login for %s: the credential helper gave no answer within %s", remote.Printable(server), l.timeout).
 			WithHint("mend the credential helper named in %s, or log in with: docker login %s", remote.Printable(l.path), remote.Printable(server))
+	case got.err != nil && helperOf(l.path, server) == "":
+		// The error may repeat the entry, which is a secret.
+		return auth.EmptyCredential, "", fault.New(fault.Usage, "get the login for %s: its entry in %s is malformed", remote.Printable(server), remote.Printable(l.path)).
+			WithHint("write \"auth\" as base64 of USER:PASSWORD, or log in with: docker login %s", remote.Printable(server))
 	case got.err != nil:
-		return auth.EmptyCredential, fault.New(fault.Usage, "get the login for %s: %s", remote.Printable(server), helperSays(got.err)).
+		return auth.EmptyCredential, "", fault.New(fault.Usage, "get the login for %s: %s", remote.Printable(server), helperSays(got.err)).
 			WithHint("mend the entry in %s, or log in with: docker login %s", remote.Printable(l.path), remote.Printable(server))
 	}
-	return got.cred, nil
+	return got.cred, got.variable, nil
 }
 
 // helperSays is a helper's error. What a failing helper wrote to stdout may be the very
@@ -165,12 +186,30 @@ func helperSays(err error) string {
 	return bounded(err.Error())
 }
 
-// redact removes the secrets of logins from a text that a registry wrote.
+// header is what follows an authorization scheme, in a text that repeats a request.
+var header = regexp.MustCompile(`(?i)\b(basic|bearer) +[a-z0-9._~+/=-]{8,}`)
+
+// redact removes the secrets of logins from a text that a registry wrote, and what looks like
+// one. The text was cut at some length, perhaps in the middle of a secret.
 func (l *logins) redact(s string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	const mark, telling = "[REDACTED]", 12
+	s = header.ReplaceAllString(s, "$1 "+mark)
 	for _, secret := range l.secrets {
-		s = strings.ReplaceAll(s, secret, "[REDACTED]")
+		var b strings.Builder
+		for {
+			before, _, found := strings.Cut(s, secret[:min(len(secret), telling)])
+			if !found {
+				break
+			}
+			b.WriteString(before + mark)
+			n := 0
+			for rest := s[len(before):]; n < len(secret) && n < len(rest) && rest[n] == secret[n]; n++ {
+			}
+			s = s[len(before)+n:]
+		}
+		s = b.String() + s
 	}
 	return s
 }
@@ -178,7 +217,12 @@ func (l *logins) redact(s string) string {
 func (l *logins) remember(cred auth.Credential) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, secret := range []string{cred.Password, cred.RefreshToken, cred.AccessToken} {
+	// A service may repeat the header that it got, too (RFC 7617, 2).
+	basic := ""
+	if cred.Password != "" {
+		basic = base64.StdEncoding.EncodeToString([]byte(cred.Username + ":" + cred.Password))
+	}
+	for _, secret := range []string{cred.Password, basic, cred.RefreshToken, cred.AccessToken} {
 		if secret != "" {
 			l.secrets = append(l.secrets, secret)
 		}

@@ -3,6 +3,7 @@
 package oci_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"os"
@@ -108,6 +109,26 @@ func TestHelperThatFails(t *testing.T) {
 				t.Errorf("unsafe: %q", err)
 			}
 		})
+	}
+}
+
+// An entry that is no login is not repeated: a token that was encoded without a user's name
+// is the whole secret.
+func TestLoginThatIsMalformed(t *testing.T) {
+	b := protected(t)
+	for _, entry := range []string{
+		fmt.Sprintf(`{"auth":%q}`, base64.StdEncoding.EncodeToString([]byte(password))),
+		fmt.Sprintf(`{"auth":%q}`, password),
+		fmt.Sprintf(`%q`, password),
+	} {
+		config := dockerConfig(t, b.host, entry)
+		_, err := oci.New(oci.Options{DockerConfig: config}).List(t.Context(), subjectAt(b.host))
+		if fault.KindOf(err) != fault.Usage || !strings.Contains(fmt.Sprint(err), "its entry in "+config+" is malformed") || !strings.Contains(fault.HintOf(err), "base64 of USER:PASSWORD") {
+			t.Errorf("%s: %v\nhint: %s", entry, err, fault.HintOf(err))
+		}
+		if strings.Contains(fmt.Sprint(err, fault.HintOf(err)), password) {
+			t.Errorf("%s: unsafe: %v", entry, err)
+		}
 	}
 }
 
