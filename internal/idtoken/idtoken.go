@@ -148,6 +148,11 @@ func (o Options) find(ctx context.Context) (raw, name string, err error) {
 
 // readFile reads a token file, which may be a pipe.
 func readFile(path string) (string, error) {
+	if at := tokenLike.FindStringIndex(path); at != nil && at[0] == 0 {
+		// An error of the file system would repeat it.
+		return "", fault.New(fault.Usage, "%s is given what looks like a token, not the path of a file", FileFlag).
+			WithHint("put the token into SIGSTORE_ID_TOKEN, or into a file and name that with %s", FileFlag)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return "", fileFault(path, err)
