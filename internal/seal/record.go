@@ -192,6 +192,7 @@ func Close(ctx context.Context, o Options, status pipeinfo.Status) (*Result, err
 	return r.end(r.through(ctx, StatusSealed, []stage{
 		r.context,
 		r.loadTrust,
+		r.checkIsolation,
 		func(context.Context) error { return r.makeKey() },
 		func(ctx context.Context) error { return r.closeRun(ctx, status) },
 	}))
