@@ -207,23 +207,6 @@ func sealRun(p process, network *remote.Network, o *sealOptions, subjects []stri
 	return options, nil
 }
 
-// statuses are the values of --status: GitHub's job.status, and GitLab's CI_JOB_STATUS, which
-// spells two of them in its own way.
-func statuses() []string {
-	return []string{"", "success", "failure", "failed", "cancelled", "canceled"}
-}
-
-// statusOf is what a value of --status means; "" is success.
-func statusOf(text string) pipeinfo.Status {
-	switch text {
-	case "failure", "failed":
-		return pipeinfo.Failure
-	case "cancelled", "canceled":
-		return pipeinfo.Cancelled
-	}
-	return pipeinfo.Success
-}
-
 // pipeinfoDir is the directory that --pipeinfo names, "" for none.
 func pipeinfoDir(locator, out string) (string, error) {
 	switch path, dir := strings.CutPrefix(locator, "dir:"); {
