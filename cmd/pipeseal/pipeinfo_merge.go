@@ -59,12 +59,16 @@ func runMerge(ctx context.Context, p process, o *mergeOptions, args []string) er
 		return noRepository()
 	}
 	var sources []*pipeinfo.Dir
+	defer func() {
+		for _, s := range sources {
+			s.Close()
+		}
+	}()
 	for _, arg := range args {
 		s, err := pipeinfo.OpenDir(arg)
 		if err != nil {
 			return fault.New(fault.Usage, "%w", err).WithHint("name the directories that the jobs handed over, one for each")
 		}
-		defer s.Close()
 		sources = append(sources, s)
 	}
 	into, err := pipeinfo.CreateDir(path)

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -53,6 +54,7 @@ func TestMakeAll(t *testing.T) {
 func TestMakeAllIsBounded(t *testing.T) {
 	var now, most, done atomic.Int32
 	release := make(chan struct{})
+	full := sync.OnceFunc(func() { close(release) })
 	var list []check
 	for range 3 * looking {
 		list = append(list, check{id: "x", look: func(context.Context) Finding {
@@ -60,7 +62,7 @@ func TestMakeAllIsBounded(t *testing.T) {
 			for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 			}
 			if n == looking {
-				close(release)
+				full()
 			}
 			<-release
 			now.Add(-1)

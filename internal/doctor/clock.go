@@ -16,9 +16,9 @@ import (
 const (
 	// maxSkew is how far clocks may be apart before it is worth a word.
 	maxSkew = 10 * time.Second
-	// lastMinute is how much of a certificate must be left for a signature: with less, a new
+	// leastLife is how much of a certificate must be left for a signature: with less, a new
 	// one is asked for, and so for ever on a runner whose clock is that far ahead.
-	lastMinute = time.Minute
+	leastLife = time.Minute
 )
 
 // reading is what somebody's clock said, and what this machine's said then.
@@ -96,7 +96,7 @@ func judgeClocks(now time.Time, answers, stamps []reading, certificate *trust.Wi
 		}
 	}
 	switch {
-	case certificate != nil && certificate.End.Sub(now) < lastMinute:
+	case certificate != nil && certificate.End.Sub(now) < leastLife:
 		return Finding{Verdict: Fail, Fix: set, Detail: fmt.Sprintf("this machine's clock is %s ahead: a certificate of now has run out for it", amount(here))}
 	case -here > verify.MaxAhead:
 		return Finding{Verdict: Fail, Fix: set, Detail: fmt.Sprintf("this machine's clock is %s behind: timestamps of now are in its future, and refused", amount(here))}

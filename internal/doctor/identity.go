@@ -70,7 +70,7 @@ func (e *examination) lookAtExpiry(context.Context) Finding {
 // token says that a run uses.
 func (e *examination) lookAtClaims(context.Context) Finding {
 	b, err := ci.Confirm(e.build, e.token.Claims)
-	f := Finding{}
+	var f Finding
 	if err != nil {
 		f = refused(err)
 	} else {

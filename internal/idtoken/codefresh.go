@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	codefreshURL   = "CF_OIDC_REQUEST_URL"
-	codefreshToken = "CF_OIDC_REQUEST_TOKEN"
+	codefreshURL           = "CF_OIDC_REQUEST_URL"
+	codefreshAuthorization = "CF_OIDC_REQUEST_TOKEN"
 )
 
 // codefresh asks as Codefresh's step obtain-oidc-id-token does: GET with the audience in the
@@ -19,7 +19,7 @@ func codefresh() source {
 		service: service,
 		address: codefreshURL,
 		request: func(ctx context.Context, o Options) (*http.Request, string, error) {
-			if err := o.all(codefreshURL, codefreshToken); err != nil {
+			if err := o.all(codefreshURL, codefreshAuthorization); err != nil {
 				return nil, "", err
 			}
 			u, err := o.address(codefreshURL)
@@ -30,7 +30,7 @@ func codefresh() source {
 			if err != nil {
 				return nil, "", unusable(codefreshURL)
 			}
-			secret := o.Getenv(codefreshToken)
+			secret := o.Getenv(codefreshAuthorization)
 			req.Header.Set("Authorization", secret)
 			return req, secret, nil
 		},
@@ -40,7 +40,7 @@ func codefresh() source {
 	return source{
 		ci:      "codefresh",
 		name:    say(service),
-		here:    func(o Options) bool { return o.some(codefreshURL, codefreshToken) },
+		here:    func(o Options) bool { return o.some(codefreshURL, codefreshAuthorization) },
 		read:    e.ask,
 		missing: codefreshURL,
 		none: say("seal in a freestyle step, or hand CF_OIDC_REQUEST_URL and CF_OIDC_REQUEST_TOKEN to the container; " +

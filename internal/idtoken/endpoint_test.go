@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -47,7 +48,7 @@ func endpoints() []served {
 		}, method: "POST", uri: "/v3/jobs/0184990a-477b-4fa8-9968-496074483cee/oidc/tokens", authorization: "Token " + requestToken,
 			body: `{"audience":"sigstore"}`, answer: `{"token":%q}`, refused: "OpenID Connect"},
 		{ci: "codefresh", service: "Codefresh's token endpoint", vars: func(url string) map[string]string {
-			return map[string]string{codefreshURL: url + "/api/oidc", codefreshToken: requestToken}
+			return map[string]string{codefreshURL: url + "/api/oidc", codefreshAuthorization: requestToken}
 		}, method: "GET", uri: "/api/oidc?audience=sigstore", authorization: requestToken, answer: `{"id_token":%q}`, refused: "still running"},
 		{ci: "azure", service: "Azure Pipelines' token endpoint", vars: func(url string) map[string]string {
 			return map[string]string{azureURL: url + "/acme/1/_apis/oidctoken", azureToken: requestToken}
@@ -100,7 +101,7 @@ func TestEndpoints(t *testing.T) {
 				}
 			})
 			for _, status := range []int{400, 401, 403, 404} {
-				t.Run(fmt.Sprint(status), func(t *testing.T) {
+				t.Run(strconv.Itoa(status), func(t *testing.T) {
 					refused(t, ask(t, func(w http.ResponseWriter, r *http.Request) {
 						http.Error(w, "no\n::set-output name=a::b", status)
 					}), fault.Usage, e.service, fmt.Sprintf("answered %d", status), e.refused)
@@ -127,8 +128,8 @@ func TestEndpoints(t *testing.T) {
 				if e.authorization == "" {
 					continue
 				}
-				for name, echo := range map[string]string{"": "", " that is cut": strings.Repeat("x", 280)} {
-					t.Run(fmt.Sprintf("%d with the credential%s", status, name), func(t *testing.T) {
+				for name, echo := range map[string]string{"whole": "", "cut": strings.Repeat("x", 280)} {
+					t.Run(fmt.Sprintf("%d with the credential, %s", status, name), func(t *testing.T) {
 						refused(t, ask(t, func(w http.ResponseWriter, r *http.Request) {
 							http.Error(w, echo+r.Header.Get("Authorization"), status)
 						}), kind, "not shown")
@@ -229,11 +230,11 @@ func TestAddresses(t *testing.T) {
 
 func TestVariablesThatGoTogether(t *testing.T) {
 	for name, tc := range map[string]map[string]string{
-		actionsToken:   {actionsURL: "https://example.com/"},
-		actionsURL:     {actionsToken: requestToken},
-		codefreshToken: {"CI": "codefresh", codefreshURL: "https://example.com/"},
-		codefreshURL:   {"CI": "codefresh", codefreshToken: requestToken},
-		buildkiteJob:   {"CI": "buildkite", buildkiteToken: requestToken},
+		actionsToken:           {actionsURL: "https://example.com/"},
+		actionsURL:             {actionsToken: requestToken},
+		codefreshAuthorization: {"CI": "codefresh", codefreshURL: "https://example.com/"},
+		codefreshURL:           {"CI": "codefresh", codefreshAuthorization: requestToken},
+		buildkiteJob:           {"CI": "buildkite", buildkiteToken: requestToken},
 	} {
 		refused(t, options(tc), fault.Usage, name+" is not set, ", "a container needs them passed in")
 	}

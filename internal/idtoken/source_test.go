@@ -86,7 +86,7 @@ func TestAnotherCIsSource(t *testing.T) {
 		{"GitHub's token endpoint", map[string]string{"CI": "jenkins", actionsURL: asked, actionsToken: requestToken}},
 		{"GitHub's token endpoint", map[string]string{"CI": "generic", actionsURL: asked, actionsToken: requestToken}},
 		{"Buildkite's agent API", map[string]string{"CI": "gitlab", buildkiteURL: asked, buildkiteToken: requestToken, buildkiteJob: "1"}},
-		{"Codefresh's token endpoint", map[string]string{"CI": "github", codefreshURL: asked, codefreshToken: requestToken}},
+		{"Codefresh's token endpoint", map[string]string{"CI": "github", codefreshURL: asked, codefreshAuthorization: requestToken}},
 		{"Azure Pipelines' token endpoint", map[string]string{"CI": "github", azureURL: asked, azureToken: requestToken}},
 		{"BITBUCKET_STEP_OIDC_TOKEN", map[string]string{"CI": "github", "BITBUCKET_STEP_OIDC_TOKEN": token(nil)}},
 	} {

@@ -55,8 +55,14 @@ func answers(t *testing.T, jobs []object) isolation.API {
 		page, _ := strconv.Atoi(r.URL.Query().Get("page"))
 		size, _ := strconv.Atoi(r.URL.Query().Get("per_page"))
 		from := min((page-1)*size, len(jobs))
-		json.NewEncoder(w).Encode(object{"total_count": len(jobs), "jobs": jobs[from:min(from+size, len(jobs))]})
+		answer(t, w, object{"total_count": len(jobs), "jobs": jobs[from:min(from+size, len(jobs))]})
 	})
+}
+
+func answer(t *testing.T, w http.ResponseWriter, o object) {
+	if err := json.NewEncoder(w).Encode(o); err != nil {
+		t.Error(err)
+	}
 }
 
 func serve(t *testing.T, h http.HandlerFunc) isolation.API {
@@ -160,7 +166,7 @@ func TestAnswers(t *testing.T) {
 	}
 	list := func(total int, jobs ...object) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
-			json.NewEncoder(w).Encode(object{"total_count": total, "jobs": jobs})
+			answer(t, w, object{"total_count": total, "jobs": jobs})
 		}
 	}
 	for _, tc := range []struct {

@@ -124,7 +124,8 @@ func (d *Dir) verifyEarlier(ctx context.Context, p RunPath, check Check) (*verif
 	if err != nil {
 		return nil, err
 	}
-	return v, v.closed()
+	err = v.closed()
+	return v, err
 }
 
 // adopt takes signers and open questions over from the verification of an earlier attempt.

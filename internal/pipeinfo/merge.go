@@ -101,7 +101,10 @@ func (m *merging) collect(p RunPath) (*mergedRun, error) {
 			r.foreign = append(r.foreign, path.Join(from.path, p.String(), f))
 		}
 	}
-	return r, r.whole()
+	if err := r.whole(); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 func (m *merging) write(ctx context.Context) error {

@@ -19,12 +19,13 @@ func (r *run) checkGoBuilds() error {
 			continue
 		}
 		revision, modified := s.Go.Settings["vcs.revision"], s.Go.Settings["vcs.modified"]
-		why, hint := "", "build it in this run, from the checkout of its commit"
+		var why, hint string
 		switch {
 		case revision == "" || modified == "" || s.Go.Settings["vcs"] != "git":
 			why, hint = "does not say from which git commit it was built", "build with -buildvcs=true, in a git checkout, with git on the path"
 		case revision != r.build.Source.Commit:
 			why = "was built from commit " + remote.Printable(revision) + ", the run's is " + r.build.Source.Commit
+			hint = "build it in this run, from the checkout of its commit"
 		case modified != "false":
 			why, hint = "was built from a checkout with changes that are in no commit", "build from a clean checkout: write what the build makes outside of it, or to a path that .gitignore names"
 		default:
