@@ -123,7 +123,7 @@ func TestEndpoints(t *testing.T) {
 					kind = fault.Undecided
 				}
 				t.Run(fmt.Sprintf("%d with the token", status), func(t *testing.T) {
-					refused(t, ask(t, func(w http.ResponseWriter, r *http.Request) { http.Error(w, "not this: "+e.token(), status) }), kind, "not shown")
+					refused(t, ask(t, func(w http.ResponseWriter, r *http.Request) { http.Error(w, "not this: "+e.token(), status) }), kind, "[token]")
 				})
 				if e.authorization == "" {
 					continue

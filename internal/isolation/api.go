@@ -216,9 +216,10 @@ func refused(u *url.URL, resp *http.Response) error {
 	return (&fault.Error{Kind: fault.Undecided, Err: says}).WithHint("run the step again later")
 }
 
-// clean is err, or what is left of it where an answer repeats the token.
+// clean is err, or what is left of it where an answer repeats the token or, since an answer is
+// shown in part, the beginning of it.
 func (a API) clean(err error) error {
-	if !strings.Contains(err.Error(), a.Token) {
+	if !strings.Contains(err.Error(), a.Token[:min(len(a.Token), 12)]) {
 		return err
 	}
 	return fault.New(fault.KindOf(err), "%s repeats the request's credential and is not shown", service).

@@ -185,6 +185,9 @@ func TestAnswers(t *testing.T) {
 		{"500", status(500, "", ""), fault.Undecided, "answered 500", "later"},
 		{"a redirect", status(302, "Location", "https://example.com/"), fault.Undecided, "redirects to example.com", ""},
 		{"its own token in the answer", func(w http.ResponseWriter, r *http.Request) { http.Error(w, r.Header.Get("Authorization"), 404) }, fault.Usage, "not shown", "GITHUB_API_URL"},
+		{"its own token where the answer is cut", func(w http.ResponseWriter, r *http.Request) {
+			http.Error(w, strings.Repeat("x", 285)+r.Header.Get("Authorization")[len("Bearer "):], 404)
+		}, fault.Usage, "not shown", "GITHUB_API_URL"},
 		{"no JSON", body("<html>"), fault.Undecided, "the list of jobs", "again"},
 		{"a name twice", body(`{"total_count":0,"total_count":1,"jobs":[]}`), fault.Undecided, "twice", "again"},
 		{"something after it", body(`{"total_count":0,"jobs":[]} {}`), fault.Undecided, "follows", "again"},

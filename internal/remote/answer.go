@@ -27,10 +27,15 @@ func ReadAll(r io.Reader, limit int64) ([]byte, error) {
 	return b, nil
 }
 
-// StatusError is an answer's status with the beginning of its body, made safe to print.
-// It reads at most a few hundred bytes and does not close the body.
+// webToken is a JSON Web Token, or the beginning of one: "eyJ" is base64url of `{"`.
+var webToken = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8}[A-Za-z0-9_.-]*`)
+
+// StatusError is an answer's status with the beginning of its body, made safe to print, and
+// without the tokens in it: a service may repeat the one that it was sent. It reads at most
+// a few hundred bytes and does not close the body.
 func StatusError(resp *http.Response) error {
 	b, _ := io.ReadAll(io.LimitReader(resp.Body, 4*snippetLen))
+	b = webToken.ReplaceAll(b, []byte("[token]"))
 	s := strings.Join(strings.Fields(Printable(string(b))), " ")
 	if r := []rune(s); len(r) > snippetLen {
 		s = string(r[:snippetLen]) + "…"

@@ -158,6 +158,17 @@ func TestReadAllIsBounded(t *testing.T) {
 	}
 }
 
+// A service that repeats the token it was sent does not get it printed, whole or cut.
+func TestStatusErrorShowsNoToken(t *testing.T) {
+	token := "eyJhbGciOiJFUzI1NiJ9." + strings.Repeat("eyJhdWQiOiJzaWdzdG9yZSJ9", 100) + ".c2ln"
+	for _, body := range []string{"bad token: " + token + " (expired)", strings.Repeat("x", 250) + " " + token} {
+		err := remote.StatusError(&http.Response{StatusCode: http.StatusUnauthorized, Body: io.NopCloser(strings.NewReader(body))})
+		if text := err.Error(); strings.Contains(text, "eyJ") || !strings.Contains(text, "[token]") || !strings.Contains(text, "answered 401") {
+			t.Errorf("%q", text)
+		}
+	}
+}
+
 func TestPrintable(t *testing.T) {
 	for in, want := range map[string]string{
 		"plain":                      "plain",
