@@ -62,8 +62,9 @@ func checkout(ts *testscript.TestScript, neg bool, args []string) {
 // in the part of the token endpoint. The workflow must have a name.
 //
 // "token=none" runs it without a token, as a pull request from a fork is; "claim.NAME=VALUE"
-// changes a claim of its tokens, "attempt=N" and "run=N" the run; "tag=NAME" runs it for that
-// tag, which must be HEAD's. Every other argument is act's own.
+// changes a claim of its tokens, "aud=AUDIENCE" whom they are for, whatever is asked for;
+// "attempt=N" and "run=N" change the run; "tag=NAME" runs it for that tag, which must be
+// HEAD's. Every other argument is act's own.
 //
 // Whatever the workflow uses of pipeseal/pipeseal, the action and the reusable workflows, is
 // the directory $ACTION at any ref; uses of standins are theirs. Its artifacts are left in
@@ -74,7 +75,7 @@ func act(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: act DIR EVENT WORKFLOW [ARG…]")
 	}
 	dir, event, workflow := ts.MkAbs(args[0]), args[1], args[2]
-	run, attempt, tag, token := "4711", "1", "", true
+	run, attempt, tag, audience, token := "4711", "1", "", "", true
 	changes := map[string]string{}
 	var own []string
 	for _, arg := range args[3:] {
@@ -83,6 +84,8 @@ func act(ts *testscript.TestScript, neg bool, args []string) {
 		switch {
 		case arg == "token=none":
 			token = false
+		case name == "aud":
+			audience = "&aud=" + url.QueryEscape(value)
 		case name == "attempt":
 			attempt = value
 		case name == "run":
@@ -146,7 +149,7 @@ func act(ts *testscript.TestScript, neg bool, args []string) {
 		for name, value := range changes {
 			claims[name] = value
 		}
-		line = append(line, "--env", "ACTIONS_ID_TOKEN_REQUEST_URL="+tokenURL(ts, claims), "--env", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=lab-request-token")
+		line = append(line, "--env", "ACTIONS_ID_TOKEN_REQUEST_URL="+tokenURL(ts, claims)+audience, "--env", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=lab-request-token")
 	}
 	for _, uses := range usedActions(ts, filepath.Join(dir, workflow)) {
 		repository, _, _ := strings.Cut(uses, "@")

@@ -1,9 +1,13 @@
 package lab
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
@@ -23,16 +27,18 @@ import (
 // servers do.
 const maxRequest = 4 << 20
 
-// newFulcio is Fulcio's own certificate authority behind its REST API. The OIDC service
-// must be answering, for Fulcio discovers its issuers when it reads its configuration.
-func newFulcio(ctx context.Context, k *keys, oidc *issuer, ctURL string) (http.Handler, error) {
-	raw, err := json.Marshal(fulcioConfig(oidc))
+// newFulcio is Fulcio's own certificate authority behind its REST API, at the URL self. It
+// takes tokens for the issuer's audience, and those for its own URL, as Fulcios of one audience
+// each would. The OIDC service must be answering, for Fulcio discovers its issuers when it
+// reads its configuration.
+func newFulcio(ctx context.Context, k *keys, oidc *issuer, ctURL, self string) (http.Handler, error) {
+	cfg, err := readFulcioConfig(oidc, oidc.audience)
 	if err != nil {
-		return nil, fmt.Errorf("write Fulcio's configuration: %w", err)
+		return nil, err
 	}
-	cfg, err := config.Read(raw)
+	own, err := readFulcioConfig(oidc, self)
 	if err != nil {
-		return nil, fmt.Errorf("configure Fulcio: %w", err)
+		return nil, err
 	}
 	ctKey, err := cryptoutils.MarshalPublicKeyToPEM(k.ct.Public())
 	if err != nil {
@@ -56,6 +62,49 @@ func newFulcio(ctx context.Context, k *keys, oidc *issuer, ctURL string) (http.H
 		return nil, fmt.Errorf("serve Fulcio: %w", err)
 	}
 	return http.MaxBytesHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		mux.ServeHTTP(w, r.WithContext(config.With(r.Context(), cfg)))
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			http.Error(w, "the request is too large", http.StatusRequestEntityTooLarge)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		with := cfg
+		if isFor(self, r.Header.Get("Authorization"), body) {
+			with = own
+		}
+		mux.ServeHTTP(w, r.WithContext(config.With(r.Context(), with)))
 	}), maxRequest), nil
+}
+
+func readFulcioConfig(oidc *issuer, audience string) (*config.FulcioConfig, error) {
+	raw, err := json.Marshal(fulcioConfig(oidc, audience))
+	if err != nil {
+		return nil, fmt.Errorf("write Fulcio's configuration: %w", err)
+	}
+	cfg, err := config.Read(raw)
+	if err != nil {
+		return nil, fmt.Errorf("configure Fulcio: %w", err)
+	}
+	return cfg, nil
+}
+
+// isFor tells whether the token of a request (Fulcio API v2, signingCert: in the body, or as
+// the header's bearer) says that it is for the audience. Fulcio verifies it.
+func isFor(audience, authorization string, body []byte) bool {
+	var request struct {
+		Credentials struct {
+			Token string `json:"oidcIdentityToken"`
+		} `json:"credentials"`
+	}
+	_ = json.Unmarshal(body, &request)
+	token := cmp.Or(request.Credentials.Token, strings.TrimPrefix(authorization, "Bearer "))
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return false
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	var claims struct {
+		Audience string `json:"aud"`
+	}
+	return err == nil && json.Unmarshal(payload, &claims) == nil && claims.Audience == audience
 }

@@ -9,7 +9,7 @@ import (
 // of their claims. The templates for GitHub, GitLab, Buildkite, CircleCI and Codefresh are the public
 // instance's (github.com/sigstore/fulcio, config/identity/config.yaml), so that a certificate
 // of the lab looks like one of the public instance but for its issuer.
-func fulcioConfig(oidc *issuer) *config.FulcioConfig {
+func fulcioConfig(oidc *issuer, audience string) *config.FulcioConfig {
 	providers := map[Issuer]config.IssuerMetadata{
 		GitHub: githubTemplates(), GitLab: gitlabTemplates(), Jenkins: jenkinsTemplates(), Forgejo: forgejoTemplates(),
 		Buildkite: buildkiteTemplates(), CircleCI: circleTemplates(), Azure: azureTemplates(), Bitbucket: bitbucketTemplates(), Codefresh: codefreshTemplates(),
@@ -19,7 +19,7 @@ func fulcioConfig(oidc *issuer) *config.FulcioConfig {
 		CIIssuerMetadata: map[string]config.IssuerMetadata{},
 	}
 	for _, as := range Issuers() {
-		i := config.OIDCIssuer{IssuerURL: oidc.url(as), ClientID: oidc.audience, Type: config.IssuerTypeEmail}
+		i := config.OIDCIssuer{IssuerURL: oidc.url(as), ClientID: audience, Type: config.IssuerTypeEmail}
 		if templates, ok := providers[as]; ok {
 			i.Type, i.CIProvider = config.IssuerTypeCIProvider, string(as)
 			cfg.CIIssuerMetadata[string(as)] = templates

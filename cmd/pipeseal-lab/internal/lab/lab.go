@@ -127,7 +127,7 @@ func Start(ctx context.Context, o Options) (_ *Lab, err error) {
 		l.serve(s, o.Rules, withLogins(o.Logins, s, r))
 	}
 	l.serve(GitHubAPI, o.Rules, newGitHubAPI(o.Run, l.issuer.bearer))
-	fulcio, err := newFulcio(life, k, l.issuer, l.URL(CT))
+	fulcio, err := newFulcio(life, k, l.issuer, l.URL(CT), l.URL(Fulcio))
 	if err != nil {
 		return nil, err
 	}

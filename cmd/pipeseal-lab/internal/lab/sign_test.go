@@ -268,6 +268,20 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+// TestOwnURLIsAnAudience: a token for Fulcio's URL is taken, beside those for the usual audience.
+func TestOwnURLIsAnAudience(t *testing.T) {
+	l := begin(t, Options{})
+	token, err := l.issuer.token(GitHub, Token{Audience: l.URL(Fulcio)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, sc := trust(t, l.Dir())
+	if _, err = signWith(t.Context(), l, token, "x", sc); err != nil {
+		t.Error(err)
+	}
+	signed(t, l, GitHub, "x")
+}
+
 func TestFulcioRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		as    Issuer
