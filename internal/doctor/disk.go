@@ -21,23 +21,38 @@ func (e *examination) lookAtPipeinfo(context.Context) Finding {
 	if e.Run.Pipeinfo == "" {
 		return ok("off")
 	}
-	if e.confirmed {
-		if _, err := pipeinfo.PathOf(e.build); err != nil {
-			return refused(err)
-		}
-	}
 	err := leavingNothing(e.Run.Pipeinfo, func() error {
 		dir, err := pipeinfo.CreateDir(e.Run.Pipeinfo)
 		if err != nil {
 			return err
 		}
 		defer dir.Close()
-		return dir.Check()
+		if err := dir.Check(); err != nil || !e.confirmed {
+			return err
+		}
+		return e.vacant(dir)
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return refused(err)
+	case !e.confirmed:
+		return ok(e.Run.Pipeinfo + " can be written")
 	}
-	return ok(e.Run.Pipeinfo + " can be written")
+	return ok(e.Run.Pipeinfo + " can be written, and has a place for step " + e.build.Run.Step)
+}
+
+// vacant tells whether the step's place in the repository is this step's to take.
+func (e *examination) vacant(dir *pipeinfo.Dir) error {
+	head, err := pipeinfo.HeadOf(e.build)
+	if err != nil {
+		return err
+	}
+	claim, err := seal.EarlierClaim(e.Run.Out, e.build)
+	if err != nil {
+		return err
+	}
+	run := e.build.Run
+	return dir.Vacant(head, run.Step, pipeinfo.Owner{Claim: claim, Job: run.Job, Try: run.Try, RunInvocationURI: run.InvocationURI})
 }
 
 // leavingNothing does something that makes a directory, and removes the directories that were

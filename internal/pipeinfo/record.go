@@ -143,23 +143,7 @@ func (r *Record) resume(by Owner) error {
 	if r.documents, err = r.dir.steps(r.path); err != nil {
 		return err
 	}
-	retry := false
-	if n := len(r.documents); n > 0 {
-		retry = by.retries(r.documents[n-1].value)
-	}
-	if n := len(r.documents); n > 0 && r.documents[n-1].value.Claim != by.Claim.digest() && !retry {
-		return fault.New(fault.Usage, "run %s has a step of that name", r.run).
-			WithHint("give each step of a run a name of its own with --step NAME; a matrix adds its values with --matrix; to resume a step, keep its --out directory")
-	}
-	if r.closed && (retry || len(r.documents) == 0) {
-		return closedRun(r.run)
-	}
-	return nil
-}
-
-func closedRun(p RunPath) error {
-	return fault.New(fault.Usage, "run %s is closed", p).
-		WithHint("close a run after its last step; a new attempt has a record of its own")
+	return by.mayHave(r.run, r.documents, r.closed)
 }
 
 // HeadDigest is the digest of the run's head.json, for Description.Head.

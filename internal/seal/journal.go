@@ -5,8 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
+	"github.com/pipeseal/pipeseal/internal/build"
 	"github.com/pipeseal/pipeseal/internal/fault"
 	"github.com/pipeseal/pipeseal/internal/pipeinfo"
 )
@@ -23,8 +27,8 @@ type journalNote struct {
 }
 
 // noteName is the note's file: one for each step of each invocation.
-func (r *run) noteName() string {
-	return "step-" + digestOf(r.build.Run.InvocationURI, r.build.Run.Attempt, r.build.Run.Step)[:12] + ".json"
+func noteName(b build.Build) string {
+	return "step-" + digestOf(b.Run.InvocationURI, b.Run.Attempt, b.Run.Step)[:12] + ".json"
 }
 
 // readNote takes over the note of an earlier try of this step, if there is one. What became of
@@ -39,13 +43,13 @@ func (r *run) readNote() error {
 		own = digestOf(names...)
 	}
 	r.note = journalNote{Plans: own}
-	data, err := r.out.note(r.noteName())
+	data, err := r.out.note(noteName(r.build))
 	if data == nil || err != nil {
 		return err
 	}
-	var note journalNote
-	if err := json.Unmarshal(data, &note); err != nil {
-		return fault.New(fault.Usage, "%s is not this program's journal: %w", r.out.join(journal), err).WithHint("name another directory with --out")
+	note, err := r.out.parseNote(data)
+	if err != nil {
+		return err
 	}
 	if note.Plans == own || note.Plans == "" || own == "" {
 		r.note, r.resumed = note, true
@@ -54,12 +58,40 @@ func (r *run) readNote() error {
 	return nil
 }
 
+// EarlierClaim is the right to go on with the step's record that an earlier try of the step left
+// in the output directory, or "". Nothing is made or written.
+func EarlierClaim(dir string, b build.Build) (pipeinfo.Claim, error) {
+	root, err := os.OpenRoot(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", diskFault(fmt.Errorf("open output directory: %w", err))
+	}
+	o := &outDir{root: root, path: dir}
+	defer o.Close()
+	data, err := o.note(noteName(b))
+	if data == nil || err != nil {
+		return "", err
+	}
+	note, err := o.parseNote(data)
+	return note.Claim, err
+}
+
+func (o *outDir) parseNote(data []byte) (journalNote, error) {
+	var note journalNote
+	if err := json.Unmarshal(data, &note); err != nil {
+		return journalNote{}, fault.New(fault.Usage, "%s is not this program's journal: %w", o.join(journal), err).WithHint("name another directory with --out")
+	}
+	return note, nil
+}
+
 func (r *run) keepNote() error {
 	data, err := json.Marshal(r.note)
 	if err != nil {
 		return err
 	}
-	return r.out.keepNote(r.noteName(), data)
+	return r.out.keepNote(noteName(r.build), data)
 }
 
 func digestOf(parts ...string) string {
