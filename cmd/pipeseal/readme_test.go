@@ -137,6 +137,11 @@ func TestSettingsAreFlags(t *testing.T) {
 	if got, want := slices.Sorted(maps.Keys(commandSettings())), slices.Sorted(slices.Values(commandNames())); !slices.Equal(got, want) {
 		t.Errorf("settings of %q, names of %q", got, want)
 	}
+	for _, name := range commandsWithFlags(root) {
+		if commandSettings()[name] == nil {
+			t.Errorf("%s has flags, and README and action.yml would leave them out", name)
+		}
+	}
 	for name, settings := range commandSettings() {
 		cmd, _, err := root.Find(strings.Fields(name))
 		if err != nil {
@@ -155,6 +160,20 @@ func TestSettingsAreFlags(t *testing.T) {
 			}
 		})
 	}
+}
+
+// commandsWithFlags are the names, below the program's, of the commands with flags of their
+// own. The version is none of them: the entrypoint reads it, whatever the variables say.
+func commandsWithFlags(parent *cobra.Command) []string {
+	var names []string
+	for _, c := range parent.Commands() {
+		if c.LocalFlags().HasFlags() && c.Name() != "version" {
+			_, name, _ := strings.Cut(c.CommandPath(), " ")
+			names = append(names, name)
+		}
+		names = append(names, commandsWithFlags(c)...)
+	}
+	return names
 }
 
 // TestSettle checks the order flag, variable, default, and what each kind takes.
