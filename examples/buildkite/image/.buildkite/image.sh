@@ -1,5 +1,7 @@
 #!/bin/sh
-# The job's script. The agent is logged in to the registry, by a credential helper or a hook.
+# Buildkite: what the job does: build and push an image, seal it by digest, and verify it.
+#
+# The agent is logged in to the registry, by a credential helper or a hook.
 set -eu
 
 image=registry.example.com/acme/app
