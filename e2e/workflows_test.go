@@ -89,3 +89,44 @@ func TestSelfStep(t *testing.T) {
 		t.Error("the workflows find themselves in different ways")
 	}
 }
+
+// TestScriptsHoldNoExpression: what a caller, a branch or a matrix says gets into a script by
+// a variable and never as its text, in the action, in every workflow, and in what users copy.
+func TestScriptsHoldNoExpression(t *testing.T) {
+	scripts := 0
+	var look func(path string, node any)
+	look = func(path string, node any) {
+		switch node := node.(type) {
+		case map[string]any:
+			if run, ok := node["run"].(string); ok {
+				scripts++
+				if strings.Contains(run, "${{") {
+					t.Errorf("%s has an expression in a script: %s", path, run)
+				}
+			}
+			for _, v := range node {
+				look(path, v)
+			}
+		case []any:
+			for _, v := range node {
+				look(path, v)
+			}
+		}
+	}
+	for _, pattern := range []string{"../action.yml", "../.github/workflows/*.yml", "../examples/github/*/.github/workflows/*.yml"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(paths), err)
+		}
+		for _, path := range paths {
+			var document any
+			if err := readYAML(path, &document); err != nil {
+				t.Fatalf("%s: %v", path, err)
+			}
+			look(path, document)
+		}
+	}
+	if scripts < 20 {
+		t.Errorf("only %d scripts found", scripts)
+	}
+}
