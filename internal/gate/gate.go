@@ -112,7 +112,7 @@ func (r *Result) verify(ctx context.Context, o Options) error {
 	if r.Subject, err = subject.ResolveOne(ctx, o.Subject, subject.Options{Dir: o.Dir, Images: o.Images, AllowBareDigest: true}); err != nil {
 		return notFound(err)
 	}
-	bundles, err := o.find(ctx, r.Subject)
+	bundles, others, err := o.find(ctx, r.Subject)
 	if err != nil {
 		return notFound(err)
 	}
@@ -136,7 +136,7 @@ func (r *Result) verify(ctx context.Context, o Options) error {
 		r.Found = append(r.Found, Finding{Location: b.location, Attestation: a})
 	}
 	r.Found = append(r.Found, refused...)
-	return r.judge(o, len(bundles), refusals)
+	return r.judge(o, len(bundles), others, refusals)
 }
 
 // instance is whom to believe. A key without a log needs nobody, and none is asked for
@@ -148,9 +148,9 @@ func (o Options) instance(ctx context.Context) (*trust.Instance, error) {
 	return trust.Load(ctx, o.Trust)
 }
 
-func (r *Result) judge(o Options, bundles int, refusals []error) error {
+func (r *Result) judge(o Options, bundles, others int, refusals []error) error {
 	switch {
-	case bundles == 0 && o.Expect.PredicateType != "":
+	case bundles == 0 && others > 0:
 		return fault.New(fault.Denied, "%s has no bundle of the type %s", r.Subject.Ref, remote.Printable(o.Expect.PredicateType)).
 			WithHint("leave out --type to see what it has")
 	case bundles == 0:
@@ -187,32 +187,33 @@ type candidate struct {
 	fetch    func(context.Context) ([]byte, error)
 }
 
-// find lists the bundles to verify, of the expected type where the store tells types.
-func (o Options) find(ctx context.Context, s subject.Subject) ([]candidate, error) {
+// find lists the bundles to verify, of the expected type where the store tells types, and
+// counts those of others.
+func (o Options) find(ctx context.Context, s subject.Subject) (of []candidate, others int, err error) {
 	if o.Bundle != nil {
-		return []candidate{{fetch: func(context.Context) ([]byte, error) { return o.Bundle, nil }}}, nil
+		return []candidate{{fetch: func(context.Context) ([]byte, error) { return o.Bundle, nil }}}, 0, nil
 	}
 	where := o.Directory
 	if where == nil {
 		if s.Kind != subject.Image {
-			return nil, fault.New(fault.Usage, "%s is no image, so its bundle must be named", s.Ref).
+			return nil, 0, fault.New(fault.Usage, "%s is no image, so its bundle must be named", s.Ref).
 				WithHint("name the bundle, or seal's output directory, with --bundle")
 		}
 		where = o.Registry
 	}
 	found, err := where.List(ctx, s)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	var out []candidate
 	for _, f := range found {
 		if o.Expect.PredicateType != "" && f.PredicateType != "" && f.PredicateType != o.Expect.PredicateType {
+			others++
 			continue
 		}
-		if len(out) == maxFound {
-			return nil, fault.New(fault.Denied, "%s has more than %d bundles to verify", s.Ref, maxFound).WithHint("name the predicate's type with --type, or the bundle with --bundle")
+		if len(of) == maxFound {
+			return nil, 0, fault.New(fault.Denied, "%s has more than %d bundles to verify", s.Ref, maxFound).WithHint("name the predicate's type with --type, or the bundle with --bundle")
 		}
-		out = append(out, candidate{f.Location.URI, f.Fetch})
+		of = append(of, candidate{f.Location.URI, f.Fetch})
 	}
-	return out, nil
+	return of, others, nil
 }
