@@ -1,13 +1,14 @@
 package ci
 
 import (
+	"cmp"
 	"maps"
 
 	"github.com/pipeseal/pipeseal/internal/build"
 )
 
-// typeOf is the build type of a CI that has none of its own, documented in
-// docs/buildtypes under the CI's name.
+// typeOf is one of our build types, documented in docs/buildtypes under its name: a CI's that
+// publishes none, or a reusable workflow's.
 func typeOf(name string) string { return "https://pipeseal.github.io/buildtypes/" + name + "/v1" }
 
 // describe sets the build type and the parameters that all of ours have in common, beside
@@ -25,6 +26,13 @@ func describe(b *build.Build) {
 	}
 	maps.Copy(internal, known(map[string]string{"job": b.Run.Job, "runner": b.Runner.Name, "trigger": b.Run.Trigger}))
 	b.External, b.Internal = external, map[string]any{b.CI: internal}
+}
+
+// describeNamed is describe where a pipeline may have no name, as a build on Google Cloud that
+// no trigger started: it is called after its repository.
+func describeNamed(b *build.Build) {
+	b.Definition.Name = cmp.Or(b.Definition.Name, lastSegment(b.Source.URI))
+	describe(b)
 }
 
 // known are the parameters that have a value.

@@ -111,13 +111,11 @@ func (s system) here(getenv func(string) string) bool {
 // Detect returns what the environment, the flags and the checkout say about the run.
 // The value is whole only after Confirm, which is called with nil claims where there
 // is no token. All its errors are fault.Usage: an unknown or contradicted --ci, an
-// environment of two CIs where --ci names none, a variable that no CI would set to such a value, a flag that contradicts the CI, and a
-// checkout that is not the commit the run was started for.
+// environment of two CIs where --ci names none, a variable that no CI would set to such a
+// value, a flag that contradicts the CI, and a checkout that is not the commit the run was
+// started for.
 func Detect(o Options) (build.Build, error) {
-	getenv := o.Getenv
-	if getenv == nil {
-		getenv = func(string) string { return "" }
-	}
+	getenv := o.environment()
 	s, err := find(o.CI, getenv)
 	if err != nil {
 		return build.Build{}, err
@@ -166,12 +164,16 @@ func Detect(o Options) (build.Build, error) {
 
 // Name is the CI whose run this is, as build.Build names it. Errors are Detect's.
 func Name(o Options) (string, error) {
-	getenv := o.Getenv
-	if getenv == nil {
-		getenv = func(string) string { return "" }
-	}
-	s, err := find(o.CI, getenv)
+	s, err := find(o.CI, o.environment())
 	return s.name, err
+}
+
+// environment is Getenv, or that of an empty environment.
+func (o Options) environment() func(string) string {
+	if o.Getenv == nil {
+		return func(string) string { return "" }
+	}
+	return o.Getenv
 }
 
 // find is the CI that --ci names, or the one whose environment this is.

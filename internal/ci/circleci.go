@@ -13,7 +13,7 @@ const circleServer = "https://circleci.com"
 func circleSystem() system {
 	return system{
 		name: "circleci", variable: "CIRCLECI", value: "true", adopts: true,
-		facts: circleFacts(), read: readCircle, finish: finishCircle,
+		facts: circleFacts(), read: readCircle, finish: describeNamed,
 	}
 }
 
@@ -61,13 +61,6 @@ func readCircle(e *env, b *build.Build) {
 
 // circleApp has the pages of runs.
 const circleApp = "https://app.circleci.com"
-
-func finishCircle(b *build.Build) {
-	if b.Definition.Name == "" {
-		b.Definition.Name = lastSegment(b.Source.URI)
-	}
-	describe(b)
-}
 
 // circleOrigin is the repository, which the claim names without a scheme.
 func circleOrigin(c claims) (string, error) {

@@ -17,7 +17,7 @@ const cloudBuildServer = "https://cloudbuild.googleapis.com"
 func cloudBuildSystem() system {
 	return system{
 		name: "cloudbuild", variable: "BUILDER_OUTPUT", adopts: true,
-		facts: cloudBuildFacts(), read: readCloudBuild, finish: finishCloudBuild,
+		facts: cloudBuildFacts(), read: readCloudBuild, finish: describeNamed,
 	}
 }
 
@@ -60,10 +60,4 @@ func readCloudBuild(e *env, b *build.Build) {
 	b.Internal = map[string]any{"cloudbuild": known(map[string]string{
 		"project": project, "location": location, "repository": e.read("REPO_FULL_NAME", text),
 	})}
-}
-
-// finishCloudBuild calls a build that no trigger started after its repository.
-func finishCloudBuild(b *build.Build) {
-	b.Definition.Name = cmp.Or(b.Definition.Name, lastSegment(b.Source.URI))
-	describe(b)
 }

@@ -45,8 +45,8 @@ func readCodefresh(e *env, b *build.Build) {
 	}
 	if m := commitPage.FindStringSubmatch(e.read("CF_COMMIT_URL", text)); m != nil && strings.HasPrefix(e.read("CF_REVISION", text), m[2][:7]) {
 		uri, err := cloneURL(m[1])
-		if err != nil && e.err == nil {
-			e.err = unusable("CF_COMMIT_URL", err)
+		if err != nil {
+			e.refuse("CF_COMMIT_URL", err)
 		}
 		b.Source.URI = uri
 	}
@@ -55,8 +55,8 @@ func readCodefresh(e *env, b *build.Build) {
 		"target": e.read("CF_PULL_REQUEST_TARGET", text),
 	})
 	branch := e.read("CF_BRANCH", text)
-	if _, err := fullRef("refs/heads/" + branch); branch != "" && err != nil && e.err == nil {
-		e.err = unusable("CF_BRANCH", err)
+	if _, err := fullRef("refs/heads/" + branch); branch != "" && err != nil {
+		e.refuse("CF_BRANCH", err)
 	}
 	b.Internal = map[string]any{"codefresh": known(map[string]string{"branch": branch})}
 }

@@ -48,9 +48,6 @@ func (c claims) path(parts ...string) (string, error) {
 	return b.String(), nil
 }
 
-// defaultStep is the name of a step in a job that has none.
-const defaultStep = "build"
-
 // Confirm compares what Detect found with the claims of the step's identity token, adds
 // what only the token knows, and completes the Build: type, parameters, defaults. With
 // nil claims, where no token is used, it only completes. The caller need not have

@@ -39,8 +39,8 @@ func readDrone(e *env, b *build.Build) {
 	}
 	host := e.read("DRONE_SYSTEM_HOST", text)
 	at, err := base(e.read("DRONE_SYSTEM_PROTO", text) + "://" + host)
-	if host != "" && err != nil && e.err == nil {
-		e.err = unusable("DRONE_SYSTEM_PROTO with DRONE_SYSTEM_HOST", err)
+	if host != "" && err != nil {
+		e.refuse("DRONE_SYSTEM_PROTO with DRONE_SYSTEM_HOST", err)
 	}
 	b.Server, b.Builder.ID = at, at
 	b.Run.InvocationURI = b.Run.URI

@@ -40,23 +40,6 @@ func (e *env) require(name string) {
 	}
 }
 
-// member is the name of a step in one of several parallel members of a job: they would
-// record themselves under one name otherwise.
-func member(job, which string) string {
-	if job == "" {
-		job = defaultStep
-	}
-	return job + "-" + which
-}
-
-// stepOf is the name of a step in a job, where both have names.
-func stepOf(job, step string) string {
-	if job == "" || step == "" {
-		return job + step
-	}
-	return job + "-" + step
-}
-
 // parallel is the number that a variable gives to a parallel member, where another one
 // says that there are several; else "".
 func (e *env) parallel(index, total string) string {

@@ -6,10 +6,6 @@ import (
 	"github.com/pipeseal/pipeseal/internal/build"
 )
 
-// GenericType is the build type of a run that flags describe, documented in
-// docs/buildtypes/generic.md.
-const GenericType = "https://pipeseal.github.io/buildtypes/generic/v1"
-
 // genericSystem is a CI that is not known, or that --ci generic says is not to be read.
 func genericSystem() system {
 	return system{name: "generic", byFlags: true, adopts: true, read: readGeneric, finish: finishGeneric}
@@ -19,7 +15,7 @@ func genericSystem() system {
 func readGeneric(*env, *build.Build) {}
 
 func finishGeneric(b *build.Build) {
-	b.Type = GenericType
+	b.Type = typeOf(b.CI)
 	b.External = known(map[string]string{
 		"source": b.Source.URI, "ref": b.Source.Ref, "pipeline": b.Definition.Name, "definition": b.Definition.Path,
 	})

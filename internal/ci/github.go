@@ -6,8 +6,8 @@ import (
 	"github.com/pipeseal/pipeseal/internal/build"
 )
 
-// GitHubType is GitHub's own build type for a workflow, documented at its URI.
-const GitHubType = "https://actions.github.io/buildtypes/workflow/v1"
+// githubType is GitHub's own build type for a workflow, documented at its URI.
+const githubType = "https://actions.github.io/buildtypes/workflow/v1"
 
 // githubSystem is GitHub Actions, on github.com, ghe.com and on servers of one's own.
 func githubSystem() system {
@@ -69,7 +69,7 @@ func finishGitHub(b *build.Build) {
 	if b.Builder.ID == "" && b.Runner.Environment != "" {
 		b.Builder.ID = "https://github.com/actions/runner/" + b.Runner.Environment
 	}
-	b.Type = GitHubType
+	b.Type = githubType
 	repo, file, ref := splitWorkflow(strings.TrimPrefix(b.Definition.URI, underServer(b)))
 	if file != "" {
 		b.Definition.Path = file

@@ -12,12 +12,8 @@ import (
 )
 
 const (
-	// GitHubGo is what --build-type calls GitHubGoType.
-	GitHubGo = "github-go"
-	// GitHubGoType is the build type of the reusable workflow build-go.yml
-	// (docs/buildtypes/github-go.md).
-	GitHubGoType = "https://pipeseal.github.io/buildtypes/github-go/v1"
-
+	// GitHubGo is what --build-type calls the build type of the reusable workflow build-go.yml.
+	GitHubGo         = "github-go"
 	githubGoWorkflow = ".github/workflows/build-go.yml"
 	// maxInputs is how long the inputs' JSON may be, in bytes.
 	maxInputs = 256 << 10
@@ -103,7 +99,7 @@ func As(b build.Build, name, inputs string) (build.Build, error) {
 	if err != nil {
 		return b, err
 	}
-	b.Type = GitHubGoType
+	b.Type = typeOf(name)
 	b.External = maps.Clone(b.External)
 	b.External["inputs"] = given
 	return b, nil

@@ -39,7 +39,7 @@ func TestAs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, changed := b.External["inputs"]; changed || b.Type == GitHubGoType {
+	if _, changed := b.External["inputs"]; changed || b.Type == typeOf(GitHubGo) {
 		t.Error("the build that was given is another now")
 	}
 	data, err := json.MarshalIndent(got, "", "  ")

@@ -78,8 +78,8 @@ func readGitLab(e *env, b *build.Build) {
 			kind = "refs/tags/"
 		}
 		ref, err := fullRef(kind + name)
-		if err != nil && e.err == nil {
-			e.err = unusable("CI_COMMIT_REF_NAME", err)
+		if err != nil {
+			e.refuse("CI_COMMIT_REF_NAME", err)
 		}
 		b.Source.Ref = ref
 	}
@@ -90,8 +90,8 @@ func readGitLab(e *env, b *build.Build) {
 	}
 	if at := e.read("CI_JOB_STARTED_AT", text); at != "" {
 		started, err := time.Parse(time.RFC3339, at)
-		if err != nil && e.err == nil {
-			e.err = unusable("CI_JOB_STARTED_AT", errors.New("is not a time (RFC 3339)"))
+		if err != nil {
+			e.refuse("CI_JOB_STARTED_AT", errors.New("is not a time (RFC 3339)"))
 		}
 		b.Run.Started = started.UTC()
 	}

@@ -7,9 +7,6 @@ import (
 	"github.com/pipeseal/pipeseal/internal/build"
 )
 
-// JenkinsType is the build type of a Jenkins build, documented in docs/buildtypes/jenkins.md.
-const JenkinsType = "https://pipeseal.github.io/buildtypes/jenkins/v1"
-
 // jenkinsSystem is Jenkins. A scripted pipeline has none of the git plugin's variables.
 func jenkinsSystem() system {
 	return system{
@@ -55,8 +52,8 @@ func readJenkins(e *env, b *build.Build) {
 		ref, from = "refs/heads/"+strings.TrimPrefix(strings.TrimPrefix(git, "refs/remotes/"), "origin/"), "GIT_BRANCH"
 	}
 	ref, err := fullRef(ref)
-	if err != nil && e.err == nil {
-		e.err = unusable(from, err)
+	if err != nil {
+		e.refuse(from, err)
 	}
 	b.Source.Ref = ref
 	change(b, map[string]string{
@@ -70,7 +67,7 @@ func readJenkins(e *env, b *build.Build) {
 
 func finishJenkins(b *build.Build) {
 	b.Run.InvocationURI = b.Run.URI
-	b.Type = JenkinsType
+	b.Type = typeOf(b.CI)
 	external := known(map[string]string{
 		"source": b.Source.URI, "ref": b.Source.Ref, "job": b.Definition.Name, "definition": b.Definition.Path,
 	})

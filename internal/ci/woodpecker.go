@@ -1,7 +1,6 @@
 package ci
 
 import (
-	"cmp"
 	"strings"
 
 	"github.com/pipeseal/pipeseal/internal/build"
@@ -11,7 +10,7 @@ import (
 func woodpeckerSystem() system {
 	return system{
 		name: "woodpecker", variable: "CI", value: "woodpecker", workspace: "CI_WORKSPACE", adopts: true,
-		facts: woodpeckerFacts(), read: readWoodpecker, finish: finishWoodpecker,
+		facts: woodpeckerFacts(), read: readWoodpecker, finish: describeNamed,
 	}
 }
 
@@ -52,9 +51,4 @@ func readWoodpecker(e *env, b *build.Build) {
 		"step": e.read("CI_STEP_NAME", text), "workflow_number": e.read("CI_WORKFLOW_NUMBER", number), "parent": e.parent("CI_PIPELINE_PARENT"),
 	})}
 	b.Run.Step = stepOf(b.Run.Job, e.read("CI_STEP_NAME", text))
-}
-
-func finishWoodpecker(b *build.Build) {
-	b.Definition.Name = cmp.Or(b.Definition.Name, lastSegment(b.Source.URI))
-	describe(b)
 }
