@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,11 +30,7 @@ func (e *examination) lookAtIssuer(ctx context.Context) Finding {
 	case err != nil:
 		return refused(err)
 	}
-	asked := e.Run.Token.Audience
-	if asked == "" {
-		asked = idtoken.DefaultAudience
-	}
-	return judgeIssuer(issuers, e.token, asked, e.instance)
+	return judgeIssuer(issuers, e.token, cmp.Or(e.Run.Token.Audience, idtoken.DefaultAudience), e.instance)
 }
 
 func judgeIssuer(issuers []sign.Issuer, t idtoken.Token, asked string, instance *trust.Instance) Finding {
@@ -78,9 +75,7 @@ func (e *examination) lookAtCertificate(ctx context.Context) Finding {
 	}
 	known, err := v.Certificate(leaf)
 	if err != nil {
-		f := refused(err)
-		f.Fix = hintOr(err, "name the trust configuration of the instance that "+e.chosen.Fulcio+" belongs to with --trust")
-		return f
+		return refusedUnless("name the trust configuration of the instance that "+e.chosen.Fulcio+" belongs to with --trust", err)
 	}
 	return ok(fmt.Sprintf("%s, good for %s", known.Identity, leaf.NotAfter.Sub(leaf.NotBefore).Round(time.Second)))
 }

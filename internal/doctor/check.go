@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -122,5 +123,12 @@ func refused(err error) Finding {
 	case kind == fault.Unexpected:
 		f.Fix = "report it: it is a defect of pipeseal or of this machine"
 	}
+	return f
+}
+
+// refusedUnless is refused of an error that the fix mends where the error has no hint.
+func refusedUnless(fix string, err error) Finding {
+	f := refused(err)
+	f.Fix = cmp.Or(fault.HintOf(err), fix)
 	return f
 }

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -83,14 +84,14 @@ func judgeClocks(now time.Time, answers, stamps []reading, certificate *trust.Wi
 	if len(all) == 0 {
 		return Finding{Verdict: Skipped, Detail: "not looked at: no service said what time it is"}
 	}
-	slices.SortStableFunc(all, func(a, b reading) int { return int(a.ahead() - b.ahead()) })
+	slices.SortStableFunc(all, func(a, b reading) int { return cmp.Compare(a.ahead(), b.ahead()) })
 	middle := all[(len(all)-1)/2]
 	here := middle.ahead()
 	says := fmt.Sprintf("it says %s when %s says %s", middle.here.UTC().Format(time.RFC3339), middle.who, middle.said.UTC().Format(time.RFC3339))
 	set := "set this machine's clock, with NTP for one: " + says
 	for _, s := range stamps {
 		if certificate != nil && !certificate.Holds(s.said) {
-			fix := "have the clock of the " + s.who + " set: it says " + s.said.Format(time.RFC3339)
+			fix := "have the clock of the " + s.who + " set: it says " + s.said.UTC().Format(time.RFC3339)
 			return Finding{Verdict: Fail, Fix: fix, Detail: fmt.Sprintf("the %s gives times at which a certificate of now, %s to %s, is not valid: every signature would be refused",
 				s.who, certificate.Start.UTC().Format(time.RFC3339), certificate.End.UTC().Format(time.RFC3339))}
 		}
@@ -107,7 +108,7 @@ func judgeClocks(now time.Time, answers, stamps []reading, certificate *trust.Wi
 	}
 	for _, s := range stamps {
 		if off := s.ahead(); off.Abs() >= maxSkew {
-			return warn(fmt.Sprintf("the clock of the %s is %s off", s.who, amount(off)), "have it set: it says "+s.said.Format(time.RFC3339))
+			return warn(fmt.Sprintf("the clock of the %s is %s off", s.who, amount(off)), "have it set: it says "+s.said.UTC().Format(time.RFC3339))
 		}
 	}
 	return ok(fmt.Sprintf("within %s of what every service says", maxSkew))

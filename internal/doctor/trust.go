@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pipeseal/pipeseal/internal/fault"
 	"github.com/pipeseal/pipeseal/internal/seal"
 	"github.com/pipeseal/pipeseal/internal/sign"
 	"github.com/pipeseal/pipeseal/internal/trust"
@@ -94,7 +93,7 @@ func judgeValidity(now time.Time, root, services, metadata []trust.Window) Findi
 	return ok(fmt.Sprintf("the next to end is the %s, at %s", next.Role, next.End.UTC().Format(time.RFC3339)))
 }
 
-// roles groups windows that are in order of their role.
+// roles groups windows by their role, in the order in which the roles first come.
 func roles(windows []trust.Window) [][]trust.Window {
 	var groups [][]trust.Window
 	for _, w := range windows {
@@ -123,12 +122,4 @@ func (e *examination) lookAtServices(context.Context) Finding {
 		f.Facts = append(f.Facts, Fact{"timestamps", t})
 	}
 	return f
-}
-
-// hintOr is an error's hint, or the given one where it has none.
-func hintOr(err error, other string) string {
-	if h := fault.HintOf(err); h != "" {
-		return h
-	}
-	return other
 }

@@ -31,9 +31,8 @@ func (e *examination) lookAtTimestamp(ctx context.Context) Finding {
 		asked := e.now()
 		stamp, err := v.Timestamp(answer, over)
 		if err != nil {
-			f := refused(fmt.Errorf("timestamp authority at %s: %w", host(at), err))
-			f.Fix = hintOr(err, "name the trust configuration that has the certificate of this authority with --trust")
-			return f
+			return refusedUnless("name the trust configuration that has the certificate of this authority with --trust",
+				fmt.Errorf("timestamp authority at %s: %w", host(at), err))
 		}
 		e.stamps = append(e.stamps, reading{"timestamp authority at " + host(at), stamp, asked})
 		hosts = append(hosts, host(at))
@@ -58,9 +57,8 @@ func (e *examination) lookAtLog(ctx context.Context) Finding {
 		}
 		entries, err := v.Checkpoint(e.chosen.Logs[i], checkpoint)
 		if err != nil {
-			f := refused(fmt.Errorf("transparency log at %s: %w", host(l.URL), err))
-			f.Fix = hintOr(err, "name the trust configuration that has the key of this log with --trust")
-			return f
+			return refusedUnless("name the trust configuration that has the key of this log with --trust",
+				fmt.Errorf("transparency log at %s: %w", host(l.URL), err))
 		}
 		said = append(said, fmt.Sprintf("%s has %d entries", host(l.URL), entries))
 	}

@@ -8,6 +8,7 @@
 package isolation
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -42,7 +43,7 @@ type Run struct {
 // permission; an API that does not answer, or whose list is not whole, is fault.Undecided.
 func Check(ctx context.Context, api API, r Run) ([]string, error) {
 	if r.Environment != Hosted {
-		return nil, fault.New(fault.Usage, "check the run's isolation: the token says that this job's runner is %s, not %s", or(remote.Printable(r.Environment), "unknown"), Hosted).
+		return nil, fault.New(fault.Usage, "check the run's isolation: the token says that this job's runner is %s, not %s", cmp.Or(remote.Printable(r.Environment), "unknown"), Hosted).
 			WithHint("run this job on a GitHub-hosted runner, such as ubuntu-24.04")
 	}
 	jobs, err := api.jobs(ctx, r)
@@ -99,18 +100,11 @@ func (j job) hosted(all []job) (ran bool, err error) {
 		// the attempt that ran it has.
 		return true, nil
 	}
-	return false, fault.New(fault.Usage, "check the run's isolation: job %q of attempt %s is %s, and on which runner is not told", remote.Printable(j.Name), j.Attempt, or(j.Conclusion, j.Status)).
+	return false, fault.New(fault.Usage, "check the run's isolation: job %q of attempt %s is %s, and on which runner is not told", remote.Printable(j.Name), j.Attempt, cmp.Or(j.Conclusion, j.Status)).
 		WithHint("start a new run: a re-run of failed jobs rests on what earlier attempts did")
 }
 
 // inheritedFrom tells whether the other job is the same of an earlier attempt, with a runner.
 func (j job) inheritedFrom(other job) bool {
 	return other.Name == j.Name && other.Conclusion == j.Conclusion && other.RunnerID > 0 && other.attempt() < j.attempt()
-}
-
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }

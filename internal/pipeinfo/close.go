@@ -28,8 +28,8 @@ type Closing struct {
 // CloseRun verifies all that was recorded of a run and writes its info.json, once: a second
 // close is refused (Usage), and so is one while a step is running. A set that does not
 // verify is refused with the verification's own error. A step that closes its run releases
-// its record first. Steps that only earlier attempts of
-// the run recorded are listed as inherited, each from the latest attempt that has it.
+// its record first. Steps that only earlier attempts of the run recorded are listed as
+// inherited, each from the latest attempt that has it.
 func (d *Dir) CloseRun(ctx context.Context, p RunPath, s Signer, c Closing, check Check) (Info, error) {
 	i, err := d.closeRun(ctx, p, s, c, check)
 	if err != nil {

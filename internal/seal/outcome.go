@@ -48,23 +48,14 @@ func (r *run) resolveAny(ctx context.Context) error {
 }
 
 // prepare is the preflight of a step that only writes its record.
-func (r *run) prepare(ctx context.Context) (err error) {
+func (r *run) prepare(ctx context.Context) error {
 	if err := r.loadTrust(ctx); err != nil {
 		return err
 	}
 	if err := r.checkIsolation(ctx); err != nil {
 		return err
 	}
-	if r.out, err = openOut(r.Out); err != nil {
-		return err
-	}
-	if err := r.readNote(); err != nil {
-		return err
-	}
-	if err := r.beginRecord(ctx); err != nil {
-		return err
-	}
-	return r.makeKey()
+	return r.reserve(ctx)
 }
 
 // identify gets the certificate, and says whose it is.

@@ -55,7 +55,8 @@ type plan struct {
 // plans are the statements for the subjects: for an image one of each kind, so that the
 // names of its siblings do not travel with it; for files one of each kind for every
 // maxSubjects of them. A Go binary has provenance of its own, because its dependencies are
-// not its siblings': they differ with GOOS and tags. how says by which instance and with which log they are signed.
+// not its siblings': they differ with GOOS and tags. how says by which instance and with
+// which log they are signed.
 func plans(b build.Build, how string, subjects []subject.Subject, kinds []string) ([]*plan, error) {
 	var images, files []subject.Subject
 	for _, s := range subjects {

@@ -43,6 +43,18 @@ func (r *run) preflight(ctx context.Context) (err error) {
 	for _, p := range r.plans {
 		r.res.Attestations = append(r.res.Attestations, p.att)
 	}
+	if err := r.reserve(ctx); err != nil {
+		return err
+	}
+	if err := r.adoptKept(ctx); err != nil {
+		return err
+	}
+	return r.checkRegistries(ctx)
+}
+
+// reserve opens the output directory, takes the step's place in the pipeinfo repository, and
+// makes the key.
+func (r *run) reserve(ctx context.Context) (err error) {
 	if r.out, err = openOut(r.Out); err != nil {
 		return err
 	}
@@ -52,13 +64,7 @@ func (r *run) preflight(ctx context.Context) (err error) {
 	if err := r.beginRecord(ctx); err != nil {
 		return err
 	}
-	if err := r.makeKey(); err != nil {
-		return err
-	}
-	if err := r.adoptKept(ctx); err != nil {
-		return err
-	}
-	return r.checkRegistries(ctx)
+	return r.makeKey()
 }
 
 // loadTrust reads whom to trust and which services to use, and decides about privacy.

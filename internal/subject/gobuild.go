@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"runtime/debug"
 	"strings"
 	"unicode"
@@ -72,18 +71,11 @@ func readGoBuilds(ctx context.Context, files []*pending) error {
 
 // readGoBuild reads the file that hashing will find unchanged.
 func (p *pending) readGoBuild() error {
-	f, err := p.ws.open(p.path)
+	f, _, err := p.open()
 	if err != nil {
-		return p.ws.explain(p.path, err)
+		return err
 	}
 	defer f.Close()
-	before, err := f.Stat()
-	if err != nil {
-		return p.ws.explain(p.path, err)
-	}
-	if !os.SameFile(p.info, before) || !same(p.info, before) {
-		return changed(p.path)
-	}
 	p.Go, err = parseGoBinary(f)
 	if err != nil {
 		return fault.New(fault.Usage, "%s is no Go binary to seal as one: %s", quote(p.path), quote(err.Error())).

@@ -72,21 +72,34 @@ func hashAll(ctx context.Context, files []*pending, algorithm crypto.Hash, progr
 	return nil
 }
 
+// open opens the file that was found, and returns what it is. One that is another since, or
+// of another size or time, is an error.
+func (p *pending) open() (*os.File, fs.FileInfo, error) {
+	f, err := p.ws.open(p.path)
+	if err != nil {
+		return nil, nil, p.ws.explain(p.path, err)
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		err = p.ws.explain(p.path, err)
+	case !os.SameFile(p.info, info) || !same(p.info, info):
+		err = changed(p.path)
+	default:
+		return f, info, nil
+	}
+	f.Close()
+	return nil, nil, err
+}
+
 // read writes the file to h. A file that is another, or of another size or time, after
 // it was read than before is an error: what was hashed was never there as a whole.
 func (p *pending) read(ctx context.Context, h hash.Hash, buf []byte, count func(int)) error {
-	f, err := p.ws.open(p.path)
+	f, before, err := p.open()
 	if err != nil {
-		return p.ws.explain(p.path, err)
+		return err
 	}
 	defer f.Close()
-	before, err := f.Stat()
-	if err != nil {
-		return p.ws.explain(p.path, err)
-	}
-	if !os.SameFile(p.info, before) || !same(p.info, before) {
-		return changed(p.path)
-	}
 	var size int64
 	for {
 		if err := ctx.Err(); err != nil {

@@ -35,7 +35,8 @@ func Open(path string) (*Dir, error) {
 		err = errors.New("it is no directory")
 	}
 	if err != nil {
-		return nil, fault.New(fault.Usage, "open the directory of bundles %s: %w", remote.Printable(path), reason(err))
+		return nil, fault.New(fault.Usage, "open the directory of bundles %s: %w", remote.Printable(path), reason(err)).
+			WithHint("name a directory that holds bundles, such as what seal wrote to --out")
 	}
 	return &Dir{path}, nil
 }
@@ -131,7 +132,8 @@ func (d *Dir) fetch(name, digest string) ([]byte, error) {
 		return nil, d.unreadable(err)
 	}
 	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != digest {
-		return nil, fault.New(fault.Denied, "%s in %s changed while it was read: %w", remote.Printable(name), remote.Printable(d.path), store.ErrAltered)
+		return nil, fault.New(fault.Denied, "%s in %s changed while it was read: %w", remote.Printable(name), remote.Printable(d.path), store.ErrAltered).
+			WithHint("verify when nothing writes into the directory any more")
 	}
 	return data, nil
 }
