@@ -105,8 +105,7 @@ func runDoctor(ctx context.Context, p process, o *doctorOptions, images []subjec
 
 // reportDoctor writes the report wherever it is looked for.
 func reportDoctor(p process, o *doctorOptions, found *doctor.Report) error {
-	err := appendTo(p.getenv("GITHUB_OUTPUT"), func(w io.Writer) error { return report.WriteOutputs(w, report.DoctorOutputs(found)) })
-	err = errors.Join(err, appendTo(p.getenv("GITHUB_STEP_SUMMARY"), func(w io.Writer) error { return report.DoctorSummary(w, found) }))
+	err := errors.Join(appendOutputs(p, report.DoctorOutputs(found)), appendSummary(p, func(w io.Writer) error { return report.DoctorSummary(w, found) }))
 	if o.json {
 		return errors.Join(err, report.JSON(p.stdout, found))
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -280,6 +279,5 @@ func reportClosed(p process, o *closeOptions, r *seal.Result) error {
 	if r.Status == seal.StatusSkipped {
 		return reportSeal(p, o.sealOptions, r)
 	}
-	err := appendTo(p.getenv("GITHUB_OUTPUT"), func(w io.Writer) error { return report.WriteOutputs(w, report.CloseOutputs(r)) })
-	return errors.Join(err, report.Closed(p.stdout, r, o.json))
+	return errors.Join(appendOutputs(p, report.CloseOutputs(r)), report.Closed(p.stdout, r, o.json))
 }

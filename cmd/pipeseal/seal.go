@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -146,8 +145,7 @@ func runSeal(ctx context.Context, p process, o *sealOptions, subjects []string) 
 
 // reportSeal writes the result wherever it is looked for, on failure too.
 func reportSeal(p process, o *sealOptions, r *seal.Result) error {
-	err := appendTo(p.getenv("GITHUB_OUTPUT"), func(w io.Writer) error { return report.WriteOutputs(w, report.SealOutputs(r)) })
-	err = errors.Join(err, appendTo(p.getenv("GITHUB_STEP_SUMMARY"), func(w io.Writer) error { return report.SealSummary(w, r) }))
+	err := errors.Join(appendOutputs(p, report.SealOutputs(r)), appendSummary(p, func(w io.Writer) error { return report.SealSummary(w, r) }))
 	if r.Status == seal.StatusSkipped {
 		err = errors.Join(err, report.Notice(p.stderr, r.Build.CI == "github", "nothing was sealed: "+r.Reason))
 	}
@@ -158,18 +156,6 @@ func reportSeal(p process, o *sealOptions, r *seal.Result) error {
 		return errors.Join(err, report.Seal(p.stdout, r))
 	}
 	return err
-}
-
-// appendTo appends to a file that the CI reads after the step; "" is no file.
-func appendTo(path string, write func(io.Writer) error) error {
-	if path == "" {
-		return nil
-	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return fault.New(fault.Usage, "write for the CI: %w", err).WithHint("let this step write the file that GITHUB_OUTPUT or GITHUB_STEP_SUMMARY names, or unset the variable")
-	}
-	return errors.Join(write(f), f.Close())
 }
 
 // sealRun is the run that the settings describe.

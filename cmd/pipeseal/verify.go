@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"time"
 
@@ -146,8 +145,7 @@ func runVerify(ctx context.Context, p process, o *verifyOptions, arg string, ori
 		return err
 	}
 	result, err := gate.Verify(ctx, options)
-	err = errors.Join(err, appendTo(p.getenv("GITHUB_OUTPUT"), func(w io.Writer) error { return report.WriteOutputs(w, report.VerifyOutputs(result)) }))
-	return errors.Join(err, report.Verification{Result: result, Settings: origins}.Write(p.stdout, o.json))
+	return errors.Join(err, appendOutputs(p, report.VerifyOutputs(result)), report.Verification{Result: result, Settings: origins}.Write(p.stdout, o.json))
 }
 
 // predicateNames are the short names that --type takes.
