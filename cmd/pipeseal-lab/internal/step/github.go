@@ -1,6 +1,7 @@
 package step
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -26,7 +27,7 @@ type githubFacts struct {
 // for these run on the default branch.
 func (s *Step) github() githubFacts {
 	f := githubFacts{ref: s.ref(), refName: s.source.branch, refType: "branch", sha: s.source.commit}
-	before := or(s.at.Parent, unknownCommit)
+	before := cmp.Or(s.at.Parent, unknownCommit)
 	switch s.event {
 	case "pull_request":
 		f.ref, f.refName = "refs/pull/"+changeNumber+"/merge", changeNumber+"/merge"
@@ -91,7 +92,7 @@ func (s *Step) githubEnviron(p Places) (map[string]string, error) {
 		"GITHUB_ACTIONS":                 "true",
 		"GITHUB_ACTOR":                   actor,
 		"GITHUB_ACTOR_ID":                identifier(actor),
-		"GITHUB_API_URL":                 or(p.APIURL, "https://api.github.com"),
+		"GITHUB_API_URL":                 cmp.Or(p.APIURL, "https://api.github.com"),
 		"GITHUB_BASE_REF":                f.baseRef,
 		"GITHUB_EVENT_NAME":              s.event,
 		"GITHUB_GRAPHQL_URL":             "https://api.github.com/graphql",
@@ -182,7 +183,7 @@ func (s *Step) githubEvent(f githubFacts) map[string]any {
 		"repository": repo,
 		"sender":     map[string]any{"login": actor, "id": id(actor), "type": "User"},
 	}
-	before := or(s.at.Parent, unknownCommit)
+	before := cmp.Or(s.at.Parent, unknownCommit)
 	switch s.event {
 	case "push":
 		event["ref"], event["before"], event["after"] = f.ref, before, f.sha

@@ -1,6 +1,7 @@
 package step
 
 import (
+	"cmp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -20,7 +21,7 @@ func (s *Step) gitlabEnviron(p Places) map[string]string {
 		"CI":                        "true",
 		"CI_API_V4_URL":             server + "/api/v4",
 		"CI_BUILDS_DIR":             workspace,
-		"CI_COMMIT_BEFORE_SHA":      or(s.at.Parent, strings.Repeat("0", len(s.source.commit))),
+		"CI_COMMIT_BEFORE_SHA":      cmp.Or(s.at.Parent, strings.Repeat("0", len(s.source.commit))),
 		"CI_COMMIT_BRANCH":          s.source.branch,
 		"CI_COMMIT_REF_NAME":        s.source.branch,
 		"CI_COMMIT_REF_PROTECTED":   strconv.FormatBool(s.source.branch == defaultBranch),
