@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/pipeseal/pipeseal/interop/script"
 )
 
 // TestExamples runs the pipelines of examples/: under the CI's own runner where one is to be
@@ -71,7 +73,7 @@ func exampleCommands() map[string]func(*testscript.TestScript, bool, []string) {
 
 // layOut is the script command "example NAME [ORIGIN]": it makes $WORK/app a checkout of ORIGIN
 // with the source of examples/app and the files of examples/NAME, bent to this machine (see
-// bends), and puts .pipeseal/trust.json there. It sets $COMMIT, and $LAB to a directory for
+// bend), and puts .pipeseal/trust.json there. It sets $COMMIT, and $LAB to a directory for
 // "pipeseal-lab run --dir", $LABREGISTRY to that lab's registry. A NAME that begins with ./ is a
 // directory of the script. An example for GitHub needs no ORIGIN and no lab of its own: the
 // command "act" runs it beside the tests' lab.
@@ -177,12 +179,10 @@ func firstSubject(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: subject NAME BUNDLE")
 	}
-	var bundle struct{ DSSEEnvelope struct{ Payload []byte } }
-	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &bundle))
 	var statement struct {
 		Subject []struct{ Digest map[string]string }
 	}
-	ts.Check(json.Unmarshal(bundle.DSSEEnvelope.Payload, &statement))
+	script.ReadStatement(ts, args[1], &statement)
 	if len(statement.Subject) == 0 {
 		ts.Fatalf("%s has no subject", args[1])
 	}

@@ -6,7 +6,7 @@
 //
 // It never makes a key or asks a service for anything, never decides whom to trust (the
 // caller's Check does), never touches a file outside the repository, and never overwrites a
-// signed document.
+// signed document but a head, by the same head with the definition's text (Merge).
 package pipeinfo
 
 import (

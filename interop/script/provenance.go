@@ -3,7 +3,6 @@ package script
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -22,10 +21,6 @@ func provenance(ts *testscript.TestScript, neg bool, args []string) {
 	if len(paths) != 1 {
 		ts.Fatalf("%d files match %s, not 1", len(paths), args[0])
 	}
-	data, err := os.ReadFile(paths[0])
-	ts.Check(err)
-	var bundle struct{ DSSEEnvelope struct{ Payload []byte } }
-	ts.Check(json.Unmarshal(data, &bundle))
 	var statement struct {
 		PredicateType string
 		Predicate     struct {
@@ -43,7 +38,7 @@ func provenance(ts *testscript.TestScript, neg bool, args []string) {
 			}
 		}
 	}
-	ts.Check(json.Unmarshal(bundle.DSSEEnvelope.Payload, &statement))
+	ReadStatement(ts, paths[0], &statement)
 	if want := "https://slsa.dev/provenance/v1"; statement.PredicateType != want {
 		ts.Fatalf("%s is a %s, not %s", paths[0], statement.PredicateType, want)
 	}

@@ -95,12 +95,8 @@ func findBundle(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	var found []string
 	for _, path := range paths {
-		var bundle struct{ DSSEEnvelope struct{ Payload []byte } }
-		data, err := os.ReadFile(path)
-		ts.Check(err)
-		ts.Check(json.Unmarshal(data, &bundle))
 		var statement struct{ PredicateType string }
-		ts.Check(json.Unmarshal(bundle.DSSEEnvelope.Payload, &statement))
+		ReadStatement(ts, path, &statement)
 		if statement.PredicateType == args[2] {
 			found = append(found, path)
 		}
@@ -117,14 +113,20 @@ func predicate(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: predicate BUNDLE")
 	}
-	var bundle struct{ DSSEEnvelope struct{ Payload []byte } }
-	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &bundle))
 	var statement struct{ Predicate any }
-	ts.Check(json.Unmarshal(bundle.DSSEEnvelope.Payload, &statement))
+	ReadStatement(ts, args[0], &statement)
 	out, err := json.MarshalIndent(statement.Predicate, "", "  ")
 	ts.Check(err)
 	_, err = ts.Stdout().Write(append(out, '\n'))
 	ts.Check(err)
+}
+
+// ReadStatement decodes the in-toto statement in a bundle's DSSE envelope into a value. It
+// verifies nothing: that is what the scripts run pipeseal and the other clients for.
+func ReadStatement(ts *testscript.TestScript, bundle string, into any) {
+	var b struct{ DSSEEnvelope struct{ Payload []byte } }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(bundle)), &b))
+	ts.Check(json.Unmarshal(b.DSSEEnvelope.Payload, into))
 }
 
 // exits is the script command "exits CODE PROGRAM ARG…": it runs the program and wants
