@@ -105,12 +105,19 @@ func (d *Dir) exists(name string) (bool, error) {
 }
 
 // list is the content of a directory in order of name, without what begins with a dot; a
-// missing directory is empty.
+// missing directory is empty. What is no directory is refused before it is opened: a pipe
+// would never answer.
 func (d *Dir) list(name string) ([]fs.DirEntry, error) {
-	f, err := d.root.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
+	info, err := d.root.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
+	case err != nil:
+		return nil, diskFault(err)
+	case !info.IsDir():
+		return nil, denied("%s is not a directory", name)
 	}
+	f, err := d.root.Open(name)
 	if err != nil {
 		return nil, diskFault(err)
 	}
@@ -129,6 +136,9 @@ func (d *Dir) makeAll(name string) error {
 	err := d.root.Mkdir(name, 0o777)
 	switch {
 	case errors.Is(err, fs.ErrExist):
+		if info, err := d.root.Stat(name); err == nil && !info.IsDir() {
+			return denied("%s is not a directory", name).WithHint("find out who, beside the run's steps, wrote the repository")
+		}
 		return nil
 	case errors.Is(err, fs.ErrNotExist) && name != ".":
 		if err := d.makeAll(path.Dir(name)); err != nil {

@@ -11,7 +11,10 @@ import (
 // lockName is what is locked for a directory: itself.
 func lockName(dir string) string { return dir }
 
-func (d *Dir) openLock(name string) (*os.File, error) { return d.root.Open(name) }
+// openLock opens a directory and nothing else, a pipe least of all, which would never answer.
+func (d *Dir) openLock(name string) (*os.File, error) {
+	return d.root.OpenFile(name, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
+}
 
 // exclusive takes flock(2)'s exclusive lock; false means that somebody else has it.
 func exclusive(f *os.File) (bool, error) {
