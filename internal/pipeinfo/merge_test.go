@@ -84,6 +84,19 @@ func TestMergeIsTheSameInAnyOrder(t *testing.T) {
 	}
 }
 
+// TestMergeIsBounded: however many documents another job left, a merge does not hold them all.
+func TestMergeIsBounded(t *testing.T) {
+	r := &mergedRun{path: testHead(t).Path()}
+	large := document{data: make([]byte, MaxDocument)}
+	for range maxMerged / MaxDocument {
+		if err := r.weigh(large); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := r.weigh(document{signature: []byte("x")})
+	refused(t, err, fault.Denied, "more than 268435456 bytes")
+}
+
 func TestMergeRefuses(t *testing.T) {
 	p := testHead(t).Path()
 	for _, tc := range []struct {

@@ -10,9 +10,15 @@ import (
 	"github.com/pipeseal/pipeseal/internal/fault"
 )
 
+// maxMerged is how much the documents of a run may take, with signatures and bundles, in
+// bytes: a merge holds them at once, and each may be another job's.
+const maxMerged = 256 << 20
+
 // mergedRun is what several repositories together hold of a run.
 type mergedRun struct {
 	path RunPath
+	// size is how many bytes the documents take.
+	size int64
 	// heads are its head, and perhaps the same without the definition's text.
 	heads []found
 	// steps are its steps' documents, in order of number, by directory; a step that left none
@@ -64,6 +70,15 @@ func (r *mergedRun) add(from *Dir, l layout) error {
 	return nil
 }
 
+// weigh counts a document that is kept.
+func (r *mergedRun) weigh(d document) error {
+	if r.size += int64(len(d.data) + len(d.signature) + len(d.bundle)); r.size > maxMerged {
+		return denied("the documents of run %s have more than %d bytes", r.path, int64(maxMerged)).
+			WithHint("find out which job's are that large: a step's has some kilobytes, and a few hundred for each output")
+	}
+	return nil
+}
+
 // addHead takes a head, or finds that it says of the run what another one says. One that lacks
 // signature or bundle is passed over, as a step would that finds it.
 func (r *mergedRun) addHead(from *Dir) error {
@@ -91,7 +106,7 @@ func (r *mergedRun) addHead(from *Dir) error {
 		}
 	}
 	r.heads = append(r.heads, f)
-	return nil
+	return r.weigh(doc)
 }
 
 func (r *mergedRun) addStep(from *Dir, dir string, n int, file string) error {
@@ -110,6 +125,7 @@ func (r *mergedRun) addStep(from *Dir, dir string, n int, file string) error {
 	switch {
 	case n == len(there):
 		r.steps[dir] = append(there, f)
+		return r.weigh(f.document)
 	case !there[n].same(f):
 		return fault.New(fault.Usage, "%s and %s are two records of one step", there[n].where(), f.where()).
 			WithHint("give each job of a run a step of its own with --step NAME or --matrix, and take a job that was retried once")
@@ -135,6 +151,7 @@ func (r *mergedRun) addInfo(from *Dir) error {
 	}
 	if r.info == nil {
 		r.info, r.closing = &f, i
+		return r.weigh(f.document)
 	}
 	return nil
 }
