@@ -30,6 +30,7 @@ func (o *expectOptions) settings() []setting {
 		{name: "ref", value: &o.Ref, usage: "expected source `ref`, refs/heads/main", trust: true},
 		{name: "repo-id", value: &o.RepoID, usage: "expected numeric `id` of the source repository", trust: true},
 		{name: "owner-id", value: &o.OwnerID, usage: "expected numeric `id` of the repository's owner", trust: true},
+		{name: "runner-environment", value: &o.RunnerEnvironment, usage: "expected `kind` of machine that signed, github-hosted", trust: true},
 	}
 }
 

@@ -38,6 +38,8 @@ func TestRefusesIdentity(t *testing.T) {
 		{name: "another ref", bundle: good, check: CheckRef, words: "was expected", expect: expect(func(e *Expectation) { e.Ref = "refs/tags/main" })},
 		{name: "a reused name", bundle: good, check: CheckRepoID, words: "was expected", expect: expect(func(e *Expectation) { e.RepoID = "1002" })},
 		{name: "a reused owner", bundle: good, check: CheckOwnerID, words: "was expected", expect: expect(func(e *Expectation) { e.OwnerID = "20020" })},
+		{name: "a machine of the caller's", check: CheckRunner, words: `says "self-hosted"`, expect: expect(func(e *Expectation) { e.RunnerEnvironment = "github-hosted" }), bundle: without(func(x *extensions) { x.RunnerEnvironment = "self-hosted" })},
+		{name: "no machine in the certificate", check: CheckRunner, words: "names none", expect: expect(func(e *Expectation) { e.RunnerEnvironment = "github-hosted" }), bundle: without(func(x *extensions) { x.RunnerEnvironment = "" })},
 		{name: "no repository in the certificate", check: CheckRepo, words: "names none", expect: full, bundle: without(func(x *extensions) { x.SourceRepositoryURI = "" })},
 		{name: "no ref in the certificate", check: CheckRef, words: "names none", expect: full, bundle: without(func(x *extensions) { x.SourceRepositoryRef = "" })},
 		{name: "no workflow in the certificate", check: CheckWorkflow, words: `says ""`, expect: full, bundle: without(func(x *extensions) { x.BuildConfigURI = "" })},

@@ -190,6 +190,11 @@ func TestRefusesClaims(t *testing.T) {
 	add("a GitHub workflow as an unknown build type's builder", github(), ProvenanceType,
 		obj{"buildDefinition": obj{"buildType": "https://example.com/x"}, "runDetails": obj{"builder": obj{"id": "https://github.com/acme/trusted/.github/workflows/go.yml@refs/tags/v1"}}}, "builder.id")
 	add("a self-hosted runner as a hosted one", github(), ProvenanceType, set(githubProvenance(), "runDetails.builder.id", "https://github.com/actions/runner/self-hosted"), "builder.id")
+	own := github()
+	own.RunnerEnvironment = "self-hosted"
+	onOwn := set(githubProvenance(), "buildDefinition.internalParameters.github.runner_environment", "self-hosted")
+	onOwn = set(onOwn, "buildDefinition.internalParameters.pipeseal", obj{"isolation": obj{"runnerEnvironment": "github-hosted", "jobs": []any{"build"}}})
+	add("isolation, from a machine of one's own", own, ProvenanceType, onOwn, `isolation.runnerEnvironment`)
 	add("Buildkite, the trigger", buildkite(), ProvenanceType,
 		obj{"buildDefinition": obj{"buildType": "https://pipeseal.github.io/buildtypes/buildkite/v1", "internalParameters": obj{"buildkite": obj{"trigger": "forged"}}}}, `"forged", and the certificate says`)
 	add("Buildkite, the commit", buildkite(), ProvenanceType,

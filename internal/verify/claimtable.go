@@ -50,6 +50,7 @@ func claims(predicateType, buildType string) (table []claim, known bool) {
 			{path: "buildDefinition.internalParameters.github.repository_owner_id", certified: of(func(x extensions) string { return x.SourceRepositoryOwnerIdentifier }), run: true},
 			{path: "buildDefinition.internalParameters.github.event_name", certified: of(func(x extensions) string { return x.BuildTrigger })},
 			{path: "buildDefinition.internalParameters.github.runner_environment", certified: of(func(x extensions) string { return x.RunnerEnvironment })},
+			{path: "buildDefinition.internalParameters.pipeseal.isolation.runnerEnvironment", certified: of(func(x extensions) string { return x.RunnerEnvironment })},
 			{path: "runDetails.metadata.invocationId", certified: of(func(x extensions) string { return x.RunInvocationURI }), run: true},
 			{path: "runDetails.builder.id", certified: githubBuilder, run: true},
 		}, true

@@ -33,6 +33,10 @@ type Expectation struct {
 	// RepoID and OwnerID are the forge's numeric ids of the source repository (15) and of its
 	// owner (17), which a deleted and taken-over name does not have.
 	RepoID, OwnerID string
+	// RunnerEnvironment is the kind of machine that the job ran on (11), "github-hosted". It
+	// says what is expected, not of whom: without it a called workflow's identity may be that
+	// of a job on a caller's own machine, which bears the label of a hosted one.
+	RunnerEnvironment string
 	// PredicateType is the statement's. It says what is expected, not of whom.
 	PredicateType string
 }
@@ -52,7 +56,8 @@ func (e Expectation) Describe() []string {
 	var lines, open []string
 	for _, f := range []struct{ what, value string }{
 		{CheckIdentity, e.Identity}, {CheckIssuer, e.Issuer}, {CheckRepo, e.repository()}, {CheckWorkflow, e.Workflow},
-		{CheckRef, e.Ref}, {CheckRepoID, e.RepoID}, {CheckOwnerID, e.OwnerID}, {CheckPredicateType, e.PredicateType},
+		{CheckRef, e.Ref}, {CheckRepoID, e.RepoID}, {CheckOwnerID, e.OwnerID},
+		{CheckRunner, e.RunnerEnvironment}, {CheckPredicateType, e.PredicateType},
 	} {
 		if f.value != "" {
 			lines = append(lines, f.what+" "+show(f.value))
@@ -113,9 +118,9 @@ func isURI(s string) bool {
 // the artifact.
 func (e Expectation) check(key bool) error {
 	switch {
-	case key && !e.Empty():
+	case key && (!e.Empty() || e.RunnerEnvironment != ""):
 		return fault.New(fault.Usage, "a key and an identity are both expected to have signed").
-			WithHint("leave out either --key or %s", "--identity, --issuer, --repo, --workflow, --ref, --repo-id and --owner-id")
+			WithHint("leave out either --key or %s", "--identity, --issuer, --repo, --workflow, --ref, --repo-id, --owner-id and --runner-environment")
 	case e.Repo != "" && !slug.MatchString(e.Repo) && (!isURI(e.Repo) || strings.HasSuffix(e.Repo, "/")):
 		return fault.New(fault.Usage, "%q is no repository", show(e.Repo)).WithHint("write --repo acme/app for one on github.com, or its URL without a slash at its end")
 	case strings.Contains(e.Workflow, "@refs/"):

@@ -7,7 +7,7 @@ import (
 )
 
 func TestEmpty(t *testing.T) {
-	for _, e := range []Expectation{{}, {PredicateType: "x"}} {
+	for _, e := range []Expectation{{}, {PredicateType: "x"}, {RunnerEnvironment: "github-hosted"}} {
 		if !e.Empty() {
 			t.Errorf("%+v expects somebody", e)
 		}

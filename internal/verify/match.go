@@ -28,6 +28,7 @@ func (c *verification) expected() error {
 		{CheckRef, e.Ref, x.SourceRepositoryRef},
 		{CheckRepoID, e.RepoID, x.SourceRepositoryIdentifier},
 		{CheckOwnerID, e.OwnerID, x.SourceRepositoryOwnerIdentifier},
+		{CheckRunner, e.RunnerEnvironment, x.RunnerEnvironment},
 	} {
 		switch {
 		case f.want == "":

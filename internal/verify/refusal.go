@@ -28,6 +28,7 @@ const (
 	CheckRef           = "source ref"
 	CheckRepoID        = "repository id"
 	CheckOwnerID       = "owner id"
+	CheckRunner        = "runner environment"
 	CheckClaims        = "predicate and certificate"
 )
 
