@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -168,7 +169,7 @@ func sealRun(p process, network *remote.Network, o *sealOptions, subjects []stri
 	options := seal.Options{
 		Subjects:          subjects,
 		Dir:               p.dir,
-		CI:                ci.Options{CI: o.ci, Getenv: p.getenv, Generic: o.generic, Step: o.step, Matrix: o.matrix},
+		CI:                ci.Options{CI: o.ci, Getenv: p.getenv, Generic: o.generic, Step: o.step, Matrix: o.matrix, OS: runtime.GOOS, Arch: runtime.GOARCH},
 		Token:             idtoken.Options{File: o.tokenFile, Audience: o.audience, Getenv: p.getenv, Network: network},
 		Trust:             o.trust.load(network),
 		Log:               seal.LogMode(o.log),

@@ -103,7 +103,8 @@ type Run struct {
 
 // Runner is the machine the step runs on.
 type Runner struct {
-	// Name is the runner's own name; OS and Arch are as the CI spells them.
+	// Name is the runner's own name; OS and Arch are as the CI spells them, or as Go
+	// does where the CI does not tell.
 	Name, OS, Arch string
 	// Environment is "github-hosted", "gitlab-hosted", "buildkite-hosted", "self-hosted",
 	// "ssh-rerun" (CircleCI: someone could log in), or "" when not known.

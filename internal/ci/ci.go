@@ -30,6 +30,9 @@ type Options struct {
 	// Step is the value of --step; "" means the job's name, or "build", with the values of
 	// Matrix.
 	Step string
+	// OS and Arch are what the step runs on, as Go names them ("linux", "amd64"), for a CI
+	// that does not tell its runner's; "" is not known.
+	OS, Arch string
 	// Matrix is the value of --matrix: a JSON object, which a CI such as GitHub does not tell
 	// its steps in the environment; "" and "null" are none.
 	Matrix string
@@ -129,6 +132,8 @@ func Detect(o Options) (build.Build, error) {
 	if e.err != nil {
 		return build.Build{}, e.err
 	}
+	adopt(&b.Runner.OS, o.OS)
+	adopt(&b.Runner.Arch, o.Arch)
 	if err := o.Generic.apply(&b, t, s.facts); err != nil {
 		return build.Build{}, err
 	}

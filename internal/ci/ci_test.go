@@ -411,3 +411,19 @@ func TestFlags(t *testing.T) {
 	refused(t, Options{Getenv: getenv(environment(t, "jenkins")), Dir: t.TempDir(), Generic: Generic{BuilderID: "https://other.example.com"}}, "--builder-id", "JENKINS_URL")
 	refused(t, Options{Getenv: getenv(github), Dir: t.TempDir(), Step: "a\nb"}, "--step")
 }
+
+// TestPlatform: what the step runs on is told where the CI does not tell, and only there.
+func TestPlatform(t *testing.T) {
+	for name, want := range map[string]build.Runner{
+		"github":   {OS: "Linux", Arch: "X64"},
+		"circleci": {OS: "plan9", Arch: "arm"},
+	} {
+		b, err := Detect(Options{Dir: t.TempDir(), Getenv: getenv(environment(t, name)), OS: "plan9", Arch: "arm"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := (build.Runner{OS: b.Runner.OS, Arch: b.Runner.Arch}); got != want {
+			t.Errorf("%s: %+v, want %+v", name, got, want)
+		}
+	}
+}
