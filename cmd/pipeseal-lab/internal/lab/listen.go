@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -16,6 +17,17 @@ import (
 // what was signed stay true.
 const portsFile = "ports.json"
 
+// The ports of a new directory are consecutive ones from firstPort on, below those that a
+// system hands out by itself to connections and listeners: from 49152 on (RFC 6335, 6), on
+// Linux from 32768 on. So nothing takes a remembered port by chance while the lab is down.
+const (
+	firstPort = 10240
+	endPort   = 32768
+	blockSize = 16
+	// maxBlocks is how many places are tried, because others listen there too.
+	maxBlocks = 64
+)
+
 // listen opens one listener per service on 127.0.0.1: on the ports that dir remembers,
 // or on free ones, which it then remembers.
 func listen(ctx context.Context, dir string) (map[Service]net.Listener, error) {
@@ -24,36 +36,67 @@ func listen(ctx context.Context, dir string) (map[Service]net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	listeners := map[Service]net.Listener{}
-	fail := func(err error) (map[Service]net.Listener, error) {
-		for _, l := range listeners {
-			l.Close()
+	if ports != nil {
+		listeners, failed, err := listenAt(ctx, ports)
+		if err != nil {
+			return nil, fmt.Errorf("%w (the port of %s, remembered in %s because trust.json names it: stop what uses it, or choose another --dir)", err, failed, path)
 		}
+		return listeners, nil
+	}
+	ports, listeners, err := listenAnew(ctx)
+	if err != nil {
 		return nil, err
 	}
-	chosen := map[Service]int{}
+	b, err := json.MarshalIndent(ports, "", "  ")
+	if err == nil {
+		err = os.WriteFile(path, append(b, '\n'), 0o600)
+	}
+	if err != nil {
+		closeAll(listeners)
+		return nil, fmt.Errorf("remember the ports: %w", err)
+	}
+	return listeners, nil
+}
+
+// listenAnew opens the listeners in a block of ports that nobody uses.
+func listenAnew(ctx context.Context) (ports map[Service]int, listeners map[Service]net.Listener, err error) {
+	for range maxBlocks {
+		ports = blockFrom(firstPort + blockSize*rand.IntN((endPort-firstPort)/blockSize))
+		if listeners, _, err = listenAt(ctx, ports); err == nil {
+			return ports, listeners, nil
+		}
+	}
+	return nil, nil, fmt.Errorf("find free ports: %w", err)
+}
+
+// blockFrom are consecutive ports for the services.
+func blockFrom(base int) map[Service]int {
+	ports := map[Service]int{}
+	for i, s := range Services() {
+		ports[s] = base + i
+	}
+	return ports
+}
+
+// listenAt opens the listeners on the ports: all of them, or none, and then it says whose
+// port failed.
+func listenAt(ctx context.Context, ports map[Service]int) (all map[Service]net.Listener, failed Service, err error) {
+	all = map[Service]net.Listener{}
 	for _, s := range Services() {
 		l, err := new(net.ListenConfig).Listen(ctx, "tcp4", net.JoinHostPort(loopback, strconv.Itoa(ports[s])))
 		if err != nil {
-			if ports[s] != 0 {
-				err = fmt.Errorf("%w (the port of %s, remembered in %s because trust.json names it: stop what uses it, or choose another --dir)", err, s, path)
-			}
-			return fail(err)
+			closeAll(all)
+			return nil, s, err
 		}
-		listeners[s] = l
-		chosen[s] = l.Addr().(*net.TCPAddr).Port
+		all[s] = l
 	}
-	if ports != nil {
-		return listeners, nil
+	return all, "", nil
+}
+
+func closeAll(listeners map[Service]net.Listener) {
+	for _, l := range listeners {
+		l.Close()
 	}
-	b, err := json.MarshalIndent(chosen, "", "  ")
-	if err != nil {
-		return fail(err)
-	}
-	if err := os.WriteFile(path, append(b, '\n'), 0o600); err != nil {
-		return fail(fmt.Errorf("remember the ports: %w", err))
-	}
-	return listeners, nil
 }
 
 // readPorts is nil where nothing is remembered.
