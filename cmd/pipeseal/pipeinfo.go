@@ -70,7 +70,7 @@ func oneRun(ctx context.Context, dir *pipeinfo.Dir, args []string) (pipeinfo.Run
 	}
 	switch len(runs) {
 	case 0:
-		return pipeinfo.RunPath{}, fault.New(fault.Denied, "%s holds no run", dir.Path())
+		return pipeinfo.RunPath{}, fault.New(fault.Denied, "%s holds no run", dir.Path()).WithHint("name the repository that the run's steps wrote with --pipeinfo dir:PATH")
 	case 1:
 		return runs[0], nil
 	}

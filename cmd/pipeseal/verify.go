@@ -208,10 +208,11 @@ func readBundle(path string) ([]byte, error) {
 	defer f.Close()
 	data, err := remote.ReadAll(f, verify.MaxBundle)
 	if errors.Is(err, remote.ErrTooLarge) {
-		return nil, fault.New(fault.Denied, "bundle %s is larger than %d bytes", remote.Printable(path), verify.MaxBundle)
+		return nil, fault.New(fault.Denied, "bundle %s is larger than %d bytes", remote.Printable(path), verify.MaxBundle).
+			WithHint("name the bundle's file with --bundle")
 	}
 	if err != nil {
-		return nil, fault.New(fault.Usage, "read bundle: %w", err)
+		return nil, fault.New(fault.Usage, "read bundle: %w", err).WithHint("name the bundle's file with --bundle")
 	}
 	return data, nil
 }

@@ -104,7 +104,8 @@ func definitionText(dir, name string) ([]byte, error) {
 	}
 	f, err := root.Open(filepath.FromSlash(name))
 	if err != nil {
-		return nil, fault.New(fault.Usage, "read the pipeline's definition: %s", short(err.Error()))
+		return nil, fault.New(fault.Usage, "read the pipeline's definition %s in the workspace: %s", short(name), short(err.Error())).
+			WithHint("let this step's user read %s", short(name))
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, MaxDefinition+1))

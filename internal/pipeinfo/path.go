@@ -90,7 +90,8 @@ func noPlace(err error) error {
 func (p RunPath) check() error {
 	for _, n := range []struct{ what, name string }{{"pipeline", p.Pipeline}, {"branch", p.Branch}, {"run", p.Run}, {"attempt", p.Attempt}} {
 		if len(n.name) > MaxName {
-			return fault.New(fault.Usage, "place pipeinfo: the %s's name has %d bytes, more than %d", n.what, len(n.name), MaxName)
+			return fault.New(fault.Usage, "place pipeinfo: the %s's name has %d bytes, more than %d", n.what, len(n.name), MaxName).
+				WithHint("use a shorter name, or turn pipeinfo off with --pipeinfo off")
 		}
 	}
 	return nil

@@ -45,7 +45,8 @@ type logClient struct {
 func newLogClient(network *remote.Network, l Log) (*logClient, error) {
 	base, err := url.Parse(l.URL)
 	if err != nil || base.Host == "" {
-		return nil, fault.New(fault.Usage, "transparency log URL %q is not a URL", remote.Printable(l.URL))
+		return nil, fault.New(fault.Usage, "transparency log URL %q is not a URL", remote.Printable(l.URL)).
+			WithHint("check the log's URL and version in the trust configuration")
 	}
 	// A log answers a second request with the entry it has, so a request may be repeated.
 	http := network.Client(logService, remote.Everything)
@@ -57,7 +58,8 @@ func newLogClient(network *remote.Network, l Log) (*logClient, error) {
 	case 2:
 		o.ClientV2 = &rekorV2{base: base, http: http}
 	default:
-		return nil, fault.New(fault.Usage, "transparency log %s has API version %d; 1 and 2 are known", remote.Host(base), l.Version)
+		return nil, fault.New(fault.Usage, "transparency log %s has API version %d; 1 and 2 are known", remote.Host(base), l.Version).
+			WithHint("check the log's URL and version in the trust configuration")
 	}
 	return &logClient{url: l.URL, rekor: sigstore.NewRekor(o)}, nil
 }

@@ -61,7 +61,8 @@ func listen(ctx context.Context, dir string) (map[Service]net.Listener, error) {
 // listenAnew opens the listeners in a block of ports that nobody uses.
 func listenAnew(ctx context.Context) (ports map[Service]int, listeners map[Service]net.Listener, err error) {
 	for range maxBlocks {
-		ports = blockFrom(firstPort + blockSize*rand.IntN((endPort-firstPort)/blockSize))
+		base := firstPort + blockSize*rand.IntN((endPort-firstPort)/blockSize) //nolint:gosec // there is nothing to guess
+		ports = blockFrom(base)
 		if listeners, _, err = listenAt(ctx, ports); err == nil {
 			return ports, listeners, nil
 		}
