@@ -80,6 +80,7 @@ func TestScript(t *testing.T) {
 			"code":      code,
 			"checkout":  checkout,
 			"edited":    edited,
+			"keyed":     keyed,
 			"killed":    killed,
 			"predicate": predicate,
 			"without":   without,
