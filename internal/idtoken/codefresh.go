@@ -19,20 +19,7 @@ func codefresh() source {
 		service: service,
 		address: codefreshURL,
 		request: func(ctx context.Context, o Options) (*http.Request, string, error) {
-			if err := o.all(codefreshURL, codefreshAuthorization); err != nil {
-				return nil, "", err
-			}
-			u, err := o.address(codefreshURL)
-			if err != nil {
-				return nil, "", err
-			}
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, withAudience(u, o.Audience), nil)
-			if err != nil {
-				return nil, "", unusable(codefreshURL)
-			}
-			secret := o.Getenv(codefreshAuthorization)
-			req.Header.Set("Authorization", secret)
-			return req, secret, nil
+			return o.getForAudience(ctx, codefreshURL, "", codefreshAuthorization)
 		},
 		member:  "id_token",
 		refused: say("check that the build is still running: its request token ends with it"),

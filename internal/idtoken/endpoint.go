@@ -136,6 +136,24 @@ func (o Options) some(variables ...string) bool {
 	return false
 }
 
+// getForAudience is a GET of the URL in one variable, with the audience in the query and the
+// credential in another, after a scheme, as authorization.
+func (o Options) getForAudience(ctx context.Context, address, scheme, credential string) (req *http.Request, secret string, err error) {
+	if err := o.all(address, credential); err != nil {
+		return nil, "", err
+	}
+	u, err := o.address(address)
+	if err != nil {
+		return nil, "", err
+	}
+	if req, err = http.NewRequestWithContext(ctx, http.MethodGet, withAudience(u, o.Audience), nil); err != nil {
+		return nil, "", unusable(address)
+	}
+	secret = o.Getenv(credential)
+	req.Header.Set("Authorization", scheme+secret)
+	return req, secret, nil
+}
+
 // withAudience is the URL that asks for a token for the audience.
 func withAudience(u *url.URL, audience string) string {
 	query := "audience=" + url.QueryEscape(audience)

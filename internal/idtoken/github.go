@@ -19,19 +19,10 @@ func actions(service string, refused words) endpoint {
 		service: service,
 		address: actionsURL,
 		request: func(ctx context.Context, o Options) (*http.Request, string, error) {
-			if err := o.all(actionsURL, actionsToken); err != nil {
-				return nil, "", err
-			}
-			u, err := o.address(actionsURL)
+			req, secret, err := o.getForAudience(ctx, actionsURL, "bearer ", actionsToken)
 			if err != nil {
 				return nil, "", err
 			}
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, withAudience(u, o.Audience), nil)
-			if err != nil {
-				return nil, "", unusable(actionsURL)
-			}
-			secret := o.Getenv(actionsToken)
-			req.Header.Set("Authorization", "bearer "+secret)
 			req.Header.Set("Accept", "application/json; api-version=2.0")
 			return req, secret, nil
 		},
