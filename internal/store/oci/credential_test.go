@@ -380,6 +380,38 @@ func TestRegistryThatRepeatsTheLogin(t *testing.T) {
 	}
 }
 
+// Of a text in which a secret is a letter of a word, the gaps would spell the secret: none of
+// the text is printed, whether the secret stands in it or not.
+func TestSecretShorterThanAWord(t *testing.T) {
+	for _, says := range []string{
+		`{"errors":[{"code":"DENIED","message":"manifest unknown to registry"}]}`,
+		"not one of it is in here",
+		"",
+	} {
+		for secret, shown := range map[string]bool{"r": false, "gistry": false, "unknown": false, password: true} {
+			b := serve(t, true, func(w http.ResponseWriter, r *http.Request) bool {
+				if _, _, given := r.BasicAuth(); !given {
+					w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
+					w.WriteHeader(http.StatusUnauthorized)
+					return true
+				}
+				w.WriteHeader(http.StatusForbidden)
+				fmt.Fprint(w, says)
+				return true
+			})
+			config := dockerConfig(t, b.host, fmt.Sprintf(`{"username":"user","password":%q}`, secret))
+			_, err := oci.New(oci.Options{DockerConfig: config}).List(t.Context(), subjectAt(b.host))
+			text := fmt.Sprint(err)
+			if says != "" && !shown && !strings.HasSuffix(text, "answered 403 Forbidden: [REDACTED]") {
+				t.Errorf("%s: %q", secret, text)
+			}
+			if (says == "" || shown) && strings.Contains(text, "[REDACTED]") {
+				t.Errorf("%s: %q", secret, text)
+			}
+		}
+	}
+}
+
 func TestStatuses(t *testing.T) {
 	for _, tc := range []struct {
 		status     int

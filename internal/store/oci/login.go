@@ -190,11 +190,21 @@ func helperSays(err error) string {
 var header = regexp.MustCompile(`(?i)\b(basic|bearer) +[a-z0-9._~+/=-]{8,}`)
 
 // redact removes the secrets of logins from a text that a registry wrote, and what looks like
-// one. The text was cut at some length, perhaps in the middle of a secret.
+// one. The text was cut at some length, perhaps in the middle of a secret. A secret that is
+// shorter than a word stands in many words by chance, and the gaps would spell it: where one
+// is in use, nothing of the text is left.
 func (l *logins) redact(s string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	const mark, telling = "[REDACTED]", 12
+	const mark, shortest, telling = "[REDACTED]", 8, 12
+	if s == "" {
+		return ""
+	}
+	for _, secret := range l.secrets {
+		if len(secret) < shortest {
+			return mark
+		}
+	}
 	s = header.ReplaceAllString(s, "$1 "+mark)
 	for _, secret := range l.secrets {
 		var b strings.Builder
