@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -279,5 +280,8 @@ func reportClosed(p process, o *closeOptions, r *seal.Result) error {
 	if r.Status == seal.StatusSkipped {
 		return reportSeal(p, o.sealOptions, r)
 	}
-	return errors.Join(appendOutputs(p, report.CloseOutputs(r)), report.Closed(p.stdout, r, o.json))
+	return errors.Join(
+		appendOutputs(p, report.CloseOutputs(r)),
+		appendSummary(p, func(w io.Writer) error { return report.SealSummary(w, r) }),
+		report.Closed(p.stdout, r, o.json))
 }

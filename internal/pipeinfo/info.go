@@ -1,8 +1,11 @@
 package pipeinfo
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -30,6 +33,17 @@ type StepEntry struct {
 	Path   string `json:"path"`
 	Digest Digest `json:"digest"`
 	Status Status `json:"status"`
+}
+
+// Last is the last document of each step, inherited ones too, in order of name.
+func (i Info) Last() []StepEntry {
+	list := slices.Concat(i.Steps, i.Inherited)
+	// A later document of a step has a longer name, or one that is greater: "step.json",
+	// "step-2.json", "step-10.json".
+	slices.SortFunc(list, func(a, b StepEntry) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), cmp.Compare(len(b.Path), len(a.Path)), strings.Compare(b.Path, a.Path))
+	})
+	return slices.CompactFunc(list, func(a, b StepEntry) bool { return a.Name == b.Name })
 }
 
 // Closer is who closed a run.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/pipeseal/pipeseal/internal/pipeinfo"
 	"github.com/pipeseal/pipeseal/internal/remote"
-	"github.com/pipeseal/pipeseal/internal/seal"
 )
 
 // Runs lists runs, a path a line.
@@ -145,11 +144,3 @@ func Merged(w io.Writer, repository string, m pipeinfo.Merged, asJSON bool) erro
 	return err
 }
 
-// Closed writes that a run is closed.
-func Closed(w io.Writer, r *seal.Result, asJSON bool) error {
-	if asJSON {
-		return JSON(w, r)
-	}
-	_, err := fmt.Fprintf(w, "closed %s/%s\n", remote.Printable(r.Pipeinfo.Repository), remote.Printable(r.Pipeinfo.Path))
-	return err
-}

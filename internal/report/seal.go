@@ -81,6 +81,8 @@ func headline(r *seal.Result) string {
 		return "recorded the build's " + outcomeText(r.Outcome) + "; nothing was signed about what it left"
 	case seal.StatusSealed:
 		return fmt.Sprintf("sealed %s with %s", count(len(r.Subjects), "subject"), count(signed, "attestation"))
+	case seal.StatusClosed:
+		return "closed the run"
 	case seal.StatusIncomplete:
 		return fmt.Sprintf("incomplete: %d of %s finished", signed, count(len(r.Attestations), "attestation"))
 	}
@@ -179,11 +181,6 @@ func SealOutputs(r *seal.Result) []Output {
 		{"log-indices", strings.Join(indices, "\n")},
 		{"pipeinfo", pipeinfoOutput(r)},
 	})
-}
-
-// CloseOutputs are the step outputs of "pipeinfo close".
-func CloseOutputs(r *seal.Result) []Output {
-	return bounded([]Output{{"pipeinfo", pipeinfoOutput(r)}})
 }
 
 func pipeinfoOutput(r *seal.Result) string {

@@ -18,11 +18,16 @@ const maxRows = 100
 func SealSummary(w io.Writer, r *seal.Result) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### pipeseal %s\n\n", text(headline(r)))
-	b.WriteString("| | |\n|---|---|\n")
+	rows := 0
 	row := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(&b, "| %s | %s |\n", name, code(value))
+		if value == "" {
+			return
 		}
+		// A run that fails early knows nothing, and a table of nothing is a line of markup.
+		if rows++; rows == 1 {
+			b.WriteString("| | |\n|---|---|\n")
+		}
+		fmt.Fprintf(&b, "| %s | %s |\n", name, code(value))
 	}
 	row("Source", at(r.Build.Source, r.Build.Commit))
 	row("Ref", r.Build.Ref)
@@ -33,7 +38,10 @@ func SealSummary(w io.Writer, r *seal.Result) error {
 	row("Trust", r.Trust)
 	row("Transparency log", r.Log)
 	if r.Pipeinfo != nil {
-		row("Pipeinfo", r.Pipeinfo.Repository+"/"+r.Pipeinfo.Path)
+		row("Pipeinfo", pipeinfoOutput(r))
+		for _, f := range closedFacts(r.Pipeinfo.Info) {
+			row("Run: "+f.name, f.value)
+		}
 	}
 	if len(r.Attestations) > 0 {
 		b.WriteString("\n| Subject | Attestation | Log index | Bundle | Stored |\n|---|---|---|---|---|\n")
@@ -85,7 +93,7 @@ func commands(r *seal.Result) []string {
 	var out []string
 	private := r.TrustFile != ""
 	if private {
-		out = append(out, "# the trusted root by itself, for cosign and gh",
+		out = append(out, "# "+Quote(r.TrustFile)+" is the file that the job was told to trust; below is its trusted root by itself, for cosign and gh",
 			"jq -c .trustedRoot "+Quote(r.TrustFile)+" > trusted_root.json")
 	}
 	expect := " --identity " + Quote(r.Identity.Name) + " --issuer " + Quote(r.Identity.Issuer)
@@ -104,6 +112,7 @@ func commands(r *seal.Result) []string {
 	blobTrust := cosignTrust
 	if s, ok := first(r, subject.Image); ok {
 		ref := s.Name + "@" + s.Digest.String()
+		out = append(out, firstOf(r, subject.Image, "image")...)
 		out = append(out, "pipeseal verify "+Quote(ref)+expect+trust)
 		if host, _, _ := strings.Cut(s.Name, "/"); remote.Loopback(host) {
 			cosignTrust += " --allow-http-registry"
@@ -117,6 +126,7 @@ func commands(r *seal.Result) []string {
 	a, found := provenanceOf(r, s)
 	if ok && found {
 		file := s.Name
+		out = append(out, firstOf(r, subject.File, "file")...)
 		if strings.HasPrefix(file, "-") {
 			file = "./" + file // no option
 		}
@@ -140,6 +150,20 @@ func first(r *seal.Result, k subject.Kind) (subject.Subject, bool) {
 		}
 	}
 	return subject.Subject{}, false
+}
+
+// firstOf is a line that says so where the lines after it are about the first of several.
+func firstOf(r *seal.Result, k subject.Kind, noun string) []string {
+	n := 0
+	for _, s := range r.Subjects {
+		if s.Kind == k {
+			n++
+		}
+	}
+	if n < 2 {
+		return nil
+	}
+	return []string{"# the first of " + count(n, noun) + "; the others are verified likewise"}
 }
 
 // logged tells whether what was signed is in a log.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pipeseal/pipeseal/internal/pipeinfo"
 	"github.com/pipeseal/pipeseal/internal/seal"
 	"github.com/pipeseal/pipeseal/internal/subject"
 )
@@ -77,6 +78,62 @@ func TestSealSummaryOfAFailure(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "incomplete.txt", b.String())
+}
+
+// A run that fails before anything is known has no table, which would be empty.
+func TestSealSummaryOfNothing(t *testing.T) {
+	var b strings.Builder
+	if err := SealSummary(&b, &seal.Result{Status: seal.StatusFailed, Error: "name of the CI: none", Hint: "use --ci"}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "### pipeseal failed: nothing was signed\n\n\n**Error:** name of the CI: none\n\n**Hint:** use --ci\n\n"; b.String() != want {
+		t.Errorf("%q", b.String())
+	}
+}
+
+// The commands are about the first image and the first file, and say so where there are more.
+func TestSealSummaryOfSeveral(t *testing.T) {
+	r := sample()
+	const line = "# the first of 2 images; the others are verified likewise\npipeseal verify registry.example.com/acme/app@"
+	for _, want := range []bool{false, true} {
+		var b strings.Builder
+		if err := SealSummary(&b, r); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(b.String(), line); got != want {
+			t.Errorf("%d subjects:\n%s", len(r.Subjects), b.String())
+		}
+		r.Subjects = append(r.Subjects, r.Subjects[1])
+	}
+}
+
+// What "pipeinfo close" says tells how the run ended, and which steps did not succeed; a step
+// with several records is one, and ended as its last says.
+func TestClosed(t *testing.T) {
+	step := func(name, run, file string, s pipeinfo.Status) pipeinfo.StepEntry {
+		return pipeinfo.StepEntry{Name: name, Path: "p/main/" + run + "/" + name + "/" + file, Status: s}
+	}
+	r := sample()
+	r.Status, r.Subjects, r.Attestations = seal.StatusClosed, nil, nil
+	r.Pipeinfo = &seal.Pipeinfo{Repository: "dir:pipeinfo", Path: "p/main/1-2", Closed: true, Info: &pipeinfo.Info{
+		Status: pipeinfo.Failure,
+		Steps: []pipeinfo.StepEntry{
+			step("build", "1-2", "step.10.json", pipeinfo.Success), step("build", "1-2", "step.2.json", pipeinfo.Failure), step("build", "1-2", "step.json", pipeinfo.Cancelled),
+			step("evil::x\n| y", "1-2", "step.json", pipeinfo.Failure), step("stopped", "1-2", "step.json", pipeinfo.Cancelled),
+		},
+		Inherited:  []pipeinfo.StepEntry{step("lint", "1-1", "step.json", pipeinfo.Success)},
+		Unfinished: []string{"deploy"},
+	}}
+	var b strings.Builder
+	if err := Closed(&b, r, false); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "closed.txt", b.String())
+	b.Reset()
+	if err := SealSummary(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "closed.md", b.String())
 }
 
 // Names from outside are text wherever they stand: no markup, no HTML, no row, no command

@@ -52,10 +52,10 @@ func (r *run) resolve(ctx context.Context) (err error) {
 			r.Progress("hashing", done, total)
 		},
 	})
-	r.res.Subjects = r.subjects
 	if err != nil {
 		return err
 	}
+	r.res.Subjects = r.subjects
 	return r.checkGoBuilds()
 }
 

@@ -43,7 +43,7 @@ func (r *run) resolveAny(ctx context.Context) error {
 			}
 		}
 	}
-	r.res.Subjects = r.subjects
+	r.res.Subjects = append(r.res.Subjects, r.subjects...)
 	return nil
 }
 

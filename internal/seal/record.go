@@ -126,7 +126,7 @@ func (r *run) closeRun(ctx context.Context, status pipeinfo.Status) error {
 	if err != nil {
 		return err
 	}
-	_, err = dir.CloseRun(ctx, place, documents{r}, pipeinfo.Closing{
+	info, err := dir.CloseRun(ctx, place, documents{r}, pipeinfo.Closing{
 		By:               pipeinfo.Closer{Identity: nameOf(cert), Issuer: r.res.Identity.Issuer, Step: r.build.Run.Step, Key: pipeinfo.Digest{SHA256: fingerprint}},
 		Status:           status,
 		RunInvocationURI: r.build.Run.InvocationURI,
@@ -138,7 +138,7 @@ func (r *run) closeRun(ctx context.Context, status pipeinfo.Status) error {
 	if r.res.Pipeinfo == nil {
 		r.res.Pipeinfo = &Pipeinfo{Repository: "dir:" + r.Pipeinfo, Path: place.String()}
 	}
-	r.res.Pipeinfo.Closed = true
+	r.res.Pipeinfo.Closed, r.res.Pipeinfo.Info = true, &info
 	return nil
 }
 
@@ -189,7 +189,7 @@ func PipeinfoCheck(ctx context.Context, v *verify.Verifier, expect verify.Expect
 // run's as the CI tells it, or "" to take the worst of its steps'.
 func Close(ctx context.Context, o Options, status pipeinfo.Status) (*Result, error) {
 	r := newRun(o)
-	return r.end(r.through(ctx, StatusSealed, []stage{
+	return r.end(r.through(ctx, StatusClosed, []stage{
 		r.context,
 		r.loadTrust,
 		r.checkIsolation,

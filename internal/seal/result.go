@@ -4,13 +4,14 @@ import (
 	"time"
 
 	"github.com/pipeseal/pipeseal/internal/build"
+	"github.com/pipeseal/pipeseal/internal/pipeinfo"
 	"github.com/pipeseal/pipeseal/internal/subject"
 )
 
 // Result is what a run did and what is left, on success and on failure alike. Its JSON
 // form is what --json prints.
 type Result struct {
-	// Status is "sealed", "recorded" (the build did not succeed, and nothing but that was
+	// Status is "sealed", "closed" (of "pipeinfo close"), "recorded" (the build did not succeed, and nothing but that was
 	// recorded), "skipped" (there is no identity token, and that was to be no failure),
 	// "incomplete" (something was signed or published and something is left) or "failed".
 	Status string `json:"status"`
@@ -127,6 +128,8 @@ type Pipeinfo struct {
 	Path       string `json:"path"`
 	// Step is the record's file name, "step.json"; "" until it is written.
 	Step string `json:"step,omitempty"`
-	// Closed tells that this step closed the run.
-	Closed bool `json:"closed,omitempty"`
+	// Closed tells that this step closed the run, and Info is the info.json that it wrote
+	// then; nil where an earlier try did.
+	Closed bool           `json:"closed,omitempty"`
+	Info   *pipeinfo.Info `json:"info,omitempty"`
 }

@@ -92,6 +92,7 @@ const (
 // The states of a Result.
 const (
 	StatusSealed     = "sealed"
+	StatusClosed     = "closed"
 	StatusRecorded   = "recorded"
 	StatusSkipped    = "skipped"
 	StatusIncomplete = "incomplete"
@@ -180,7 +181,7 @@ func newRun(o Options) *run {
 	if o.Progress == nil {
 		o.Progress = func(string, int64, int64) {}
 	}
-	return &run{Options: o, res: &Result{Status: StatusFailed, Out: o.Out}, started: o.Now()}
+	return &run{Options: o, res: &Result{Status: StatusFailed, Subjects: []subject.Subject{}, Attestations: []*Attestation{}, Out: o.Out}, started: o.Now()}
 }
 
 // fail gives an error its final kind: once something was signed or logged, what is left
