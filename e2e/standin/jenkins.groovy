@@ -48,8 +48,10 @@ class Steps {
     void podTemplate(Map settings, Closure body) { assert settings.yaml; run(body) }
     String readTrusted(String path) { new File(path).text }
     def getDocker() { this }
+    def getCurrentBuild() { [currentResult: failure ? 'FAILURE' : 'SUCCESS'] }
     def image(String name) { new Image(steps: this) }
     void checkout(Object what) { }
+    void archiveArtifacts(String what) { archiveArtifacts(artifacts: what) }
     void archiveArtifacts(Map what) {
         def kept = new groovy.ant.FileNameFinder().getFileNames('.', what.artifacts.split(', *').join(' '))
         if (!kept && !what.allowEmptyArchive) { throw new RuntimeException("no artifacts match $what.artifacts") }
