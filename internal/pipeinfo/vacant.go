@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 
 	"github.com/pipeseal/pipeseal/internal/fault"
 )
@@ -53,14 +55,30 @@ func (o Owner) mayHave(run RunPath, documents []stored[Step], closed bool) error
 		last := documents[n-1].value
 		retry = o.retries(last)
 		if last.Claim != o.Claim.digest() && !retry {
-			return fault.New(fault.Usage, "run %s has a step of that name", run).
-				WithHint("give each step of a run a name of its own with --step NAME; a matrix adds its values with --matrix; to resume a step, keep its --out directory")
+			return fault.New(fault.Usage, "run %s has a step of that name, %s", run, last.gist()).
+				WithHint("name all subjects in one call, or give each call, as each step of a run, a name of its own with --step NAME; a matrix adds its values with --matrix; a step is resumed with the same subjects and --out directory")
 		}
 	}
 	if closed && (retry || len(documents) == 0) {
 		return closedRun(run)
 	}
 	return nil
+}
+
+// gist says what the step did, for whoever meets it where a place was wanted.
+func (s Step) gist() string {
+	if len(s.Outputs) == 0 || s.Status != Success {
+		return "which recorded " + string(s.Status)
+	}
+	first := s.Outputs[0]
+	text := "which sealed " + show(first.Name)
+	for _, algorithm := range slices.Sorted(maps.Keys(first.Digest)) {
+		text += " " + show(algorithm+":"+first.Digest[algorithm])
+	}
+	if n := len(s.Outputs) - 1; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	return text
 }
 
 func closedRun(p RunPath) error {
