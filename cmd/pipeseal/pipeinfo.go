@@ -185,6 +185,9 @@ for "pipeseal verify".`,
 }
 
 func runPipeinfoVerify(ctx context.Context, p process, o *pipeinfoVerifyOptions, args, origins []string) error {
+	if err := o.expect.Check(false); err != nil {
+		return err
+	}
 	dir, err := o.repository.open()
 	if err != nil {
 		return err

@@ -28,6 +28,8 @@ type setting struct {
 	usage string
 	// choices are the values a string may have; nil means any.
 	choices []string
+	// offered are values that a shell's completion offers of a string that may have any.
+	offered []string
 	// weak is the value that weakens a guarantee, which no variable may set; "" is none.
 	weak string
 	// trust marks what decides whom to believe: where it came from is printed.
@@ -74,9 +76,9 @@ func bind(cmd *cobra.Command, settings []setting) {
 		case *time.Duration:
 			fs.DurationVar(v, s.name, *v, usage)
 		}
-		if s.choices != nil {
+		if offered := slices.Concat(s.choices, s.offered); offered != nil {
 			// The flag was declared a line above, so this cannot fail.
-			_ = cmd.RegisterFlagCompletionFunc(s.name, cobra.FixedCompletions(s.choices, cobra.ShellCompDirectiveNoFileComp))
+			_ = cmd.RegisterFlagCompletionFunc(s.name, cobra.FixedCompletions(offered, cobra.ShellCompDirectiveNoFileComp))
 		}
 	}
 }

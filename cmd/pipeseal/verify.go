@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -52,7 +54,7 @@ func (o *verifyOptions) settings() []setting {
 	s := append(o.trust.settings(), o.expect.settings()...)
 	return append(s, []setting{
 		{name: "bundle", value: &o.bundle, usage: "`file` that holds the bundle, or directory of bundles such as pipeseal-out; by default those in the image's registry"},
-		{name: "type", value: &o.predicate, usage: "expected predicate `type`: a URI, or signature, provenance or pipeinfo", trust: true},
+		{name: "type", value: &o.predicate, usage: "expected predicate `type`: a URI, or signature, provenance or pipeinfo", offered: slices.Sorted(maps.Keys(predicateNames())), trust: true},
 		{name: "key", value: &o.key, usage: "`file` that holds the expected public key (PEM), instead of an identity", trust: true},
 		logSetting(&o.log),
 		timeoutSetting(&o.timeout),

@@ -94,6 +94,10 @@ func Verify(ctx context.Context, o Options) (*Result, error) {
 }
 
 func (r *Result) verify(ctx context.Context, o Options) error {
+	// Also where there is no bundle to hold it against.
+	if err := o.Expect.Check(o.Verify.HasKey()); err != nil {
+		return err
+	}
 	instance, err := o.instance(ctx)
 	if err != nil {
 		return err

@@ -114,9 +114,15 @@ func isURI(s string) bool {
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
 }
 
-// check refuses an expectation that nothing could meet, which would read as a "no" about
-// the artifact.
-func (e Expectation) check(key bool) error {
+// hasScheme tells whether s is a URI, as a predicate type is (in-toto attestation, TypeURI).
+func hasScheme(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Scheme != "" && (u.Host != "" || u.Opaque != "")
+}
+
+// Check refuses an expectation that nothing could meet, which would read as a "no" about
+// the artifact; it is of kind Usage. key tells that a public key is expected to have signed.
+func (e Expectation) Check(key bool) error {
 	switch {
 	case key && (!e.Empty() || e.RunnerEnvironment != ""):
 		return fault.New(fault.Usage, "a key and an identity are both expected to have signed").
@@ -133,6 +139,9 @@ func (e Expectation) check(key bool) error {
 		return fault.New(fault.Usage, "%q is no repository id", show(e.RepoID)).WithHint("--repo-id is a number; --repo takes a name")
 	case e.OwnerID != "" && !number.MatchString(e.OwnerID):
 		return fault.New(fault.Usage, "%q is no owner id", show(e.OwnerID)).WithHint("--owner-id is a number")
+	case e.PredicateType != "" && !hasScheme(e.PredicateType):
+		return fault.New(fault.Usage, "%q is no predicate type", show(e.PredicateType)).
+			WithHint("write --type signature, provenance or pipeinfo, or the predicate type's full URI, https://slsa.dev/provenance/v1")
 	}
 	return nil
 }

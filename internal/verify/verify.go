@@ -108,7 +108,7 @@ func (v *Verifier) Verify(ctx context.Context, bundle []byte, digest Digest, exp
 	if err := digest.check(); err != nil {
 		return nil, err
 	}
-	if err := exp.check(v.key != nil); err != nil {
+	if err := exp.Check(v.key != nil); err != nil {
 		return nil, err
 	}
 	b, err := parseBundle(bundle)
