@@ -71,11 +71,20 @@ func oneRun(ctx context.Context, dir *pipeinfo.Dir, args []string) (pipeinfo.Run
 	}
 	switch len(runs) {
 	case 0:
-		return pipeinfo.RunPath{}, fault.New(fault.Denied, "%s holds no run", dir.Path()).WithHint("name the repository that the run's steps wrote with --pipeinfo dir:PATH")
+		return pipeinfo.RunPath{}, fault.New(fault.Denied, "%s holds no run", dir.Path()).
+			WithHint("name the repository that the run's steps wrote with --pipeinfo dir:PATH: of seal's --out, its pipeinfo/")
 	case 1:
 		return runs[0], nil
 	}
 	return pipeinfo.RunPath{}, fault.New(fault.Usage, "%s holds %d runs", dir.Path(), len(runs)).WithHint("name one; \"pipeseal pipeinfo show\" lists them")
+}
+
+// atMostOneRun refuses a second argument.
+func atMostOneRun(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return fault.New(fault.Usage, "%s takes one RUN, not %d", cmd.CommandPath(), len(args)).WithHint("see %s --help", cmd.CommandPath())
+	}
+	return nil
 }
 
 // showOptions are the settings of "pipeinfo show".
@@ -98,7 +107,7 @@ func pipeinfoShowCommand(p process) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show [RUN]",
 		Short: "List the runs of a repository, or show one; nothing is verified",
-		Args:  usageArgs(cobra.MaximumNArgs(1)),
+		Args:  atMostOneRun,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, err := settle(cmd.Flags(), settings, p.getenv); err != nil {
 				return err
@@ -168,7 +177,7 @@ digests that the documents hold of one another. Say who is expected to have sign
 for "pipeseal verify".`,
 		Example: `  pipeseal pipeinfo verify --repo acme/app
   pipeseal pipeinfo verify --pipeinfo dir:pipeinfo --repo acme/app --trust trust.json`,
-		Args: usageArgs(cobra.MaximumNArgs(1)),
+		Args: atMostOneRun,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			origins, err := settle(cmd.Flags(), settings, environment(p, o.noEnv))
 			if err != nil {

@@ -36,13 +36,13 @@ func CreateDir(path string) (*Dir, error) {
 	return OpenDir(path)
 }
 
-// OpenDir opens the repository at the path. There being none is of kind Denied: nothing was
-// found.
+// OpenDir opens the repository at the path. There being none is of kind Usage: what was named
+// is not there.
 func OpenDir(path string) (*Dir, error) {
 	root, err := os.OpenRoot(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, denied("open pipeinfo repository: %w", err).WithHint("name the repository's directory with --pipeinfo dir:PATH")
+		return nil, fault.New(fault.Usage, "open pipeinfo repository: %w", err).WithHint("name the repository's directory with --pipeinfo dir:PATH")
 	case err != nil:
 		return nil, diskFault(fmt.Errorf("open pipeinfo repository: %w", err))
 	}

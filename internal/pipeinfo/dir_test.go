@@ -91,7 +91,7 @@ func TestDiskErrorsHaveKindAndHint(t *testing.T) {
 func TestOpenDirMakesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "missing")
 	_, err := OpenDir(path)
-	refused(t, err, fault.Denied)
+	refused(t, err, fault.Usage)
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("stat: %v", err)
 	}

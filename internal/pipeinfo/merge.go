@@ -58,7 +58,7 @@ func (m *merging) list(ctx context.Context) error {
 		}
 		if len(runs) == 0 {
 			return denied("%s holds no run", s.path).
-				WithHint("name the directories that jobs wrote as their pipeinfo repository; in each stands <pipeline>/<branch>/<run>-<attempt>")
+				WithHint("name the directories that jobs wrote as their pipeinfo repository: of seal's --out, name its pipeinfo/; in each stands <pipeline>/<branch>/<run>-<attempt>")
 		}
 		m.done.Runs = append(m.done.Runs, runs...)
 	}
