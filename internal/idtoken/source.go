@@ -103,6 +103,9 @@ func privately(whose string) string {
 	return "the public Fulcio does not accept " + whose + " tokens: use a private Fulcio that does, with --trust"
 }
 
+// passOver is how a run without a token ends well.
+const passOver = "let such a run pass unsealed with --on-missing-token skip"
+
 // projected is the token of a pod, which a step in a Kubernetes cluster can have on any CI.
 const projected = "mount a projected service account token for the audience {audience} and name its file with {file}"
 
@@ -122,9 +125,15 @@ func fromVariable(ci, name string) source {
 // gitlab's tokens are made when the job starts (docs.gitlab.com, "id_tokens").
 func gitlab() source {
 	return source{
-		ci:       "gitlab",
-		missing:  variable,
-		none:     say(`add "id_tokens: {SIGSTORE_ID_TOKEN: {aud: {audience}}}" to the job`),
+		ci:      "gitlab",
+		missing: variable,
+		none: func(o Options) string {
+			text := `add "id_tokens: {SIGSTORE_ID_TOKEN: {aud: {audience}}}" to the job`
+			if o.Getenv("CI_PIPELINE_SOURCE") == "merge_request_event" {
+				text += "; if a merge request is to get no token, " + passOver
+			}
+			return say(text)(o)
+		},
 		audience: say(`set "aud: {audience}" under id_tokens: SIGSTORE_ID_TOKEN in the job`),
 		expiry:   say("GitLab makes the token when the job starts: raise the job's timeout, seal in a job of its own, or set the runner's clock"),
 	}
@@ -135,8 +144,8 @@ func jenkins() source {
 	return source{
 		ci:      "jenkins",
 		missing: variable,
-		none: say(`bind an "OpenID Connect id token" credential with the audience {audience} to SIGSTORE_ID_TOKEN in withCredentials, or its file to {file}; ` +
-			privately("Jenkins'") + "; or on a Kubernetes agent " + projected),
+		none: say(`in withCredentials, bind an "OpenID Connect id token as file" credential with the audience {audience} to PIPESEAL_TOKEN_FILE; ` +
+			"or on a Kubernetes agent " + projected + "; " + privately("Jenkins'")),
 		audience: say("set the audience of the OpenID Connect credential to {audience}"),
 	}
 }

@@ -45,7 +45,7 @@ func (f *Fulcio) Certify(ctx context.Context, key sigstore.Keypair) ([]byte, err
 		switch status {
 		case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
 			return fault.New(fault.Usage, "%w; the token says %s", err, token.Describe()).
-				WithHint("let this Fulcio accept the token's issuer and claims, or use the trust configuration of the instance that does (--trust)")
+				WithHint("ask for the audience that this Fulcio takes with --audience, let it accept the token's issuer and claims, or use the trust configuration of the instance that does (--trust); pipeseal doctor says which it takes")
 		}
 		return fault.New(fault.Undecided, "%w", err).WithHint("check Fulcio's URL in the trust configuration")
 	}}
