@@ -153,7 +153,7 @@ func TestRefusals(t *testing.T) {
 		{"an empty argument", []string{""}, 2, "an empty subject", "set"},
 		{"a missing file", []string{"nope.tgz"}, 2, "there is no file nope.tgz", "check the path"},
 		{"an image without a host", []string{"alpine:3.20"}, 2, "there is no file alpine:3.20", "put its registry before it"},
-		{"an empty glob", []string{"nope/*.tgz"}, 2, "glob nope/*.tgz matches no file", "check it against"},
+		{"an empty glob", []string{"nope/*.tgz"}, 2, "glob nope/*.tgz matches no file", "it is relative to "},
 		{"a glob of directories", []string{"dist/*"}, 2, "matches directories only", "/**"},
 		{"a malformed glob", []string{"dist/[a"}, 2, "malformed", "file:dist/[a"},
 		{"a directory", []string{"dist"}, 2, "dist is a directory", "'dist/**'"},

@@ -45,10 +45,18 @@ func (ws *workspace) name(p string) (string, error) {
 		rel = ws.relative(rel)
 	}
 	if ws.root != nil && !filepath.IsLocal(rel) {
-		return "", fault.New(fault.Usage, "%s is outside the workspace %s", quote(p), quote(ws.dir)).
+		return "", fault.New(fault.Usage, "%s is outside the workspace %s", quote(p), quote(ws.absolute())).
 			WithHint("copy it into the workspace, or name it by its digest: NAME@sha256:HEX")
 	}
 	return filepath.ToSlash(rel), nil
+}
+
+// absolute is where the workspace is, for messages: "." tells nobody in a log.
+func (ws *workspace) absolute() string {
+	if abs, err := filepath.Abs(ws.dir); err == nil {
+		return abs
+	}
+	return ws.dir
 }
 
 // relative is an absolute path relative to the workspace where it lies inside, by the
@@ -146,11 +154,11 @@ func (ws *workspace) explain(name string, err error) error {
 		if strings.Contains(path.Base(name), ":") {
 			hint = "for an image, put its registry before it (docker.io/library/…); a file's path is relative to %s"
 		}
-		return fault.New(fault.Usage, "there is no file %s", quote(name)).WithHint(hint, quote(ws.dir))
+		return fault.New(fault.Usage, "there is no file %s", quote(name)).WithHint(hint, quote(ws.absolute()))
 	case errors.Is(err, fs.ErrPermission):
 		return fault.New(fault.Usage, "read %s: %w", quote(name), err).WithHint("let this step read the file")
 	case ws.escapes(name):
-		return fault.New(fault.Usage, "%s is a link that leads out of the workspace %s", quote(name), quote(ws.dir)).
+		return fault.New(fault.Usage, "%s is a link that leads out of the workspace %s", quote(name), quote(ws.absolute())).
 			WithHint("copy what it leads to into the workspace")
 	}
 	return fault.New(fault.Usage, "read %s: %w", quote(name), err).WithHint("name a file that this step may read")
@@ -215,7 +223,7 @@ func (ws *workspace) glob(pattern string) ([]string, error) {
 		return nil, fault.New(fault.Usage, "glob %s matches directories only", quote(pattern)).WithHint("end it with /** to name the files in them")
 	case len(names) == 0:
 		return nil, fault.New(fault.Usage, "glob %s matches no file", quote(pattern)).
-			WithHint("check it against %s; names that begin with a dot are matched by a dot only", quote(ws.dir))
+			WithHint("it is relative to %s; names that begin with a dot are matched by a dot only", quote(ws.absolute()))
 	}
 	return names, nil
 }

@@ -104,7 +104,7 @@ func (r *repository) explain(doing, needs string, err error) error {
 		status, answered = fromCodes(response.StatusCode, response.Errors), true
 		status.login = response.URL != nil && !strings.HasPrefix(response.URL.String(), r.base+"/")
 	}
-	login := "log in with: docker login " + host
+	login := logIn(host)
 	switch {
 	case answered:
 		status.text = r.store.logins.redact(status.text)
@@ -125,9 +125,9 @@ func (r *repository) explain(doing, needs string, err error) error {
 func (r *repository) explainStatus(what, needs, login string, e *statusError) error {
 	switch {
 	case e.login && e.status < http.StatusInternalServerError:
-		return fault.New(fault.Usage, "%s: %w", what, e).WithHint("%s, as one who may %s %s", login, needs, r.name)
+		return fault.New(fault.Usage, "%s: %w", what, e).WithHint("as one who may %s %s, %s", needs, r.name, login)
 	case e.status == http.StatusUnauthorized:
-		return fault.New(fault.Usage, "%s: %w", what, e).WithHint("%s, as one who may %s %s", login, needs, r.name)
+		return fault.New(fault.Usage, "%s: %w", what, e).WithHint("as one who may %s %s, %s", needs, r.name, login)
 	case e.status == http.StatusForbidden:
 		hint := "give this login permission to %s %s"
 		if r.ref.Registry == "ghcr.io" && needs == pushing {

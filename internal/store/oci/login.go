@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -65,6 +66,12 @@ func newLogins(o Options) *logins {
 
 // authVariable is the variable that logins are handed over in.
 const authVariable = "DOCKER_AUTH_CONFIG"
+
+// logIn says how to give a step the login for a host, where there is the docker program and
+// where there is not.
+func logIn(host string) string {
+	return fmt.Sprintf("log in with: docker login %s; without docker, put the login into %s, or into config.json in the directory DOCKER_CONFIG", host, authVariable)
+}
 
 // openLogins reads the logins in the file's content, which come first, and those in the file.
 func openLogins(path, content string) (lookup, error) {
@@ -162,14 +169,14 @@ func (l *logins) ask(ctx context.Context, find lookup, server string) (auth.Cred
 			return auth.EmptyCredential, "", ctx.Err()
 		}
 		return auth.EmptyCredential, "", fault.New(fault.Usage, "get the login for %s: the credential helper gave no answer within %s", remote.Printable(server), l.timeout).
-			WithHint("mend the credential helper named in %s, or log in with: docker login %s", remote.Printable(l.path), remote.Printable(server))
+			WithHint("mend the credential helper named in %s, or %s", remote.Printable(l.path), logIn(remote.Printable(server)))
 	case got.err != nil && helperOf(l.path, server) == "":
 		// The error may repeat the entry, which is a secret.
 		return auth.EmptyCredential, "", fault.New(fault.Usage, "get the login for %s: its entry in %s is malformed", remote.Printable(server), remote.Printable(l.path)).
-			WithHint("write \"auth\" as base64 of USER:PASSWORD, or log in with: docker login %s", remote.Printable(server))
+			WithHint("write \"auth\" as base64 of USER:PASSWORD, or %s", logIn(remote.Printable(server)))
 	case got.err != nil:
 		return auth.EmptyCredential, "", fault.New(fault.Usage, "get the login for %s: %s", remote.Printable(server), helperSays(got.err)).
-			WithHint("mend the entry in %s, or log in with: docker login %s", remote.Printable(l.path), remote.Printable(server))
+			WithHint("mend the entry in %s, or %s", remote.Printable(l.path), logIn(remote.Printable(server)))
 	}
 	return got.cred, got.variable, nil
 }
