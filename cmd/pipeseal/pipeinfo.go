@@ -290,7 +290,7 @@ signs info.json, with the identity of the step that it runs in. A run is closed 
 // reportClosed writes the result wherever it is looked for.
 func reportClosed(p process, o *closeOptions, r *seal.Result) error {
 	if r.Status == seal.StatusSkipped {
-		return reportSeal(p, o.sealOptions, r)
+		return reportRun(p, o.sealOptions, r, "the run was not closed")
 	}
 	return errors.Join(
 		appendOutputs(p, report.CloseOutputs(r)),

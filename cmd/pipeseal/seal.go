@@ -146,9 +146,14 @@ func runSeal(ctx context.Context, p process, o *sealOptions, subjects []string) 
 
 // reportSeal writes the result wherever it is looked for, on failure too.
 func reportSeal(p process, o *sealOptions, r *seal.Result) error {
+	return reportRun(p, o, r, "nothing was sealed")
+}
+
+// reportRun is reportSeal for a command that, where it was skipped, did not do what undone says.
+func reportRun(p process, o *sealOptions, r *seal.Result, undone string) error {
 	err := errors.Join(appendOutputs(p, report.SealOutputs(r)), appendSummary(p, func(w io.Writer) error { return report.SealSummary(w, r) }))
 	if r.Status == seal.StatusSkipped {
-		err = errors.Join(err, report.Notice(p.stderr, r.Build.CI == "github", "nothing was sealed: "+r.Reason))
+		err = errors.Join(err, noticeSkipped(p, o, r, undone))
 	}
 	if o.json {
 		return errors.Join(err, report.JSON(p.stdout, r))
@@ -157,6 +162,20 @@ func reportSeal(p process, o *sealOptions, r *seal.Result) error {
 		return errors.Join(err, report.Seal(p.stdout, r))
 	}
 	return err
+}
+
+// noticeSkipped says on stderr what was not done, where stdout does not say it to a person: in
+// JSON it is said to a program, and GitHub puts a notice on the run's page.
+func noticeSkipped(p process, o *sealOptions, r *seal.Result, what string) error {
+	onGitHub := r.Build.CI == "github"
+	if !onGitHub && !o.json {
+		return nil
+	}
+	text := what + ": " + r.Reason
+	if r.Hint != "" {
+		text += "; " + r.Hint
+	}
+	return report.Notice(p.stderr, onGitHub, text)
 }
 
 // sealRun is the run that the settings describe.

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/pipeseal/pipeseal/internal/ci"
+	"github.com/pipeseal/pipeseal/internal/fault"
 	"github.com/pipeseal/pipeseal/internal/idtoken"
 	"github.com/pipeseal/pipeseal/internal/sign"
 	"github.com/pipeseal/pipeseal/internal/subject"
@@ -19,6 +20,10 @@ func (r *run) context(ctx context.Context) error {
 	r.token, err = r.askToken(ctx, b.CI)
 	if r.SkipWithoutToken && errors.Is(err, idtoken.ErrNone) {
 		r.res.Status, r.res.Reason = StatusSkipped, err.Error()
+		if b.Run.Trigger != "pull_request" && b.Run.Trigger != "merge_request_event" {
+			// Here it may be an oversight.
+			r.res.Hint = fault.HintOf(err)
+		}
 		r.res.Build = contextOf(b)
 		return nil
 	}

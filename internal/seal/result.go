@@ -19,7 +19,8 @@ type Result struct {
 	Reason string `json:"reason,omitempty"`
 	// Outcome is how the build ended where it did not succeed: "failure" or "cancelled".
 	Outcome string `json:"outcome,omitempty"`
-	// Error is why the run did not end well, Hint what to change; both "" where it did.
+	// Error is why the run did not end well, Hint what to change; both "" where it
+	// did, but for the hint of a run that was skipped and is no pull request's.
 	Error string `json:"error,omitempty"`
 	Hint  string `json:"hint,omitempty"`
 	// Build is what is known about the run.
