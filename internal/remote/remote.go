@@ -12,8 +12,10 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/pipeseal/pipeseal/internal/fault"
@@ -174,7 +176,9 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // once sends one attempt under its own deadline, which also covers the reading of the body.
 func (t *transport) once(req *http.Request, attempt int) (*http.Response, error) {
-	ctx, cancel := context.WithTimeoutCause(req.Context(), t.net.timeout, noAnswer{t.net.timeout})
+	ctx, cancel := context.WithTimeoutCause(req.Context(), t.net.timeout, noAnswer{within: t.net.timeout})
+	var sent atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(w httptrace.WroteRequestInfo) { sent.Store(w.Err == nil) }})
 	r := req.Clone(ctx)
 	if attempt > 1 && req.GetBody != nil {
 		body, err := req.GetBody()
@@ -192,6 +196,10 @@ func (t *transport) once(req *http.Request, attempt int) (*http.Response, error)
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
+		if late, ok := errors.AsType[noAnswer](err); ok {
+			late.sent = sent.Load()
+			err = late
+		}
 		cancel()
 		return nil, err
 	}
@@ -201,7 +209,17 @@ func (t *transport) once(req *http.Request, attempt int) (*http.Response, error)
 }
 
 // noAnswer is a deadline that passed, in words.
-type noAnswer struct{ within time.Duration }
+type noAnswer struct {
+	within time.Duration
+	// sent tells that the service got the request.
+	sent bool
+}
+
+// Slow tells whether a service got the request and gave no answer in time: it can be reached.
+func Slow(err error) bool {
+	late, ok := errors.AsType[noAnswer](err)
+	return ok && late.sent
+}
 
 func (n noAnswer) Error() string { return fmt.Sprintf("no answer within %s", n.within) }
 
@@ -290,6 +308,9 @@ func (t *transport) explain(req *http.Request, attempts int, err error) error {
 	f := &fault.Error{Kind: fault.Undecided, Err: e}
 	if fault.HintOf(err) != "" {
 		return f // the cause knows better, such as the end of the time for all of it
+	}
+	if Slow(err) {
+		return f.WithHint("%s can be reached and answers too slowly: look at it, and at what it waits for, and run the step again", Host(req.URL))
 	}
 	return f.WithHint("check that %s can be reached from this runner, and run the step again", Host(req.URL))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -116,6 +117,21 @@ func TestDeadlines(t *testing.T) {
 	_, err := call(t, t.Context(), c, "GET", url, "")
 	if fault.KindOf(err) != fault.Undecided || !strings.Contains(err.Error(), "no answer within 20ms") || calls.Load() != 2 {
 		t.Errorf("%d calls, %v", calls.Load(), err)
+	}
+
+	if hint := fault.HintOf(err); !remote.Slow(err) || !strings.Contains(hint, "can be reached and answers too slowly") {
+		t.Errorf("slow: hint %q", hint)
+	}
+
+	// Nobody accepts what is connected to here, so that no TLS handshake ends.
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	_, err = call(t, t.Context(), c, "GET", "https://"+silent.Addr().String(), "")
+	if hint := fault.HintOf(err); remote.Slow(err) || !strings.Contains(err.Error(), "no answer within 20ms") || !strings.Contains(hint, "check that") {
+		t.Errorf("silent: %v, hint %q", err, hint)
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())

@@ -52,7 +52,12 @@ func (f *Fulcio) Certify(ctx context.Context, key sigstore.Keypair) ([]byte, err
 	client := sigstore.NewFulcio(&sigstore.FulcioOptions{BaseURL: f.URL, Timeout: -1, Transport: rt})
 	der, err := client.GetCertificate(ctx, key, &sigstore.CertificateProviderOptions{IDToken: token.Raw()})
 	if err != nil {
-		return nil, rt.explain(fulcioService, f.URL, err)
+		err = rt.explain(fulcioService, f.URL, err)
+		if remote.Slow(err) {
+			return nil, fault.New(fault.KindOf(err), "%w", err).
+				WithHint("Fulcio can be reached and answers too slowly: look at it and at the certificate transparency log that it writes to, and run the step again")
+		}
+		return nil, err
 	}
 	return der, nil
 }

@@ -1,13 +1,17 @@
 package sign
 
 import (
+	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	sigstore "github.com/sigstore/sigstore-go/pkg/sign"
 
 	"github.com/pipeseal/pipeseal/internal/fault"
 	"github.com/pipeseal/pipeseal/internal/remote"
@@ -57,6 +61,36 @@ func TestIssuers(t *testing.T) {
 		if fault.KindOf(err) != fault.Undecided || errors.Is(err, ErrNoConfiguration) != c.silent {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// claimed is a token that Fulcio never comes to judge.
+type claimed struct{}
+
+func (claimed) Raw() string      { return "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.c2ln" }
+func (claimed) Describe() string { return "iss=https://oidc.example.com" }
+
+// A Fulcio that took the request and waits for its log is no Fulcio that cannot be reached.
+func TestFulcioThatIsSlow(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	}))
+	defer s.Close()
+	key, err := sigstore.NewEphemeralKeypair(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &Fulcio{URL: s.URL, Token: func(context.Context) (Token, error) { return claimed{}, nil },
+		Network: remote.NewNetwork(remote.Options{Attempts: 1, Timeout: 200 * time.Millisecond})}
+	_, err = f.Certify(t.Context(), key)
+	if hint := fault.HintOf(err); fault.KindOf(err) != fault.Undecided || !strings.Contains(hint, "answers too slowly: look at it and at the certificate transparency log") {
+		t.Errorf("%v, hint %q", err, hint)
+	}
+	s.Close()
+	_, err = f.Certify(t.Context(), key)
+	if hint := fault.HintOf(err); fault.KindOf(err) != fault.Undecided || !strings.Contains(hint, "can be reached from this runner") {
+		t.Errorf("%v, hint %q", err, hint)
 	}
 }
 
