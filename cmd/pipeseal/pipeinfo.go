@@ -174,7 +174,10 @@ func pipeinfoVerifyCommand(p process) *cobra.Command {
 		Short: "Verify every document of a run",
 		Long: `verify checks each document of a run: its bundle, its detached signature, its place, and the
 digests that the documents hold of one another. Say who is expected to have signed them, as
-for "pipeseal verify".`,
+for "pipeseal verify".
+
+Exit codes: 0 it holds; 2 wrong usage, or nobody was expected; 3 denied, or nothing found;
+4 a service was unreachable.`,
 		Example: `  pipeseal pipeinfo verify --repo acme/app
   pipeseal pipeinfo verify --pipeinfo dir:pipeinfo --repo acme/app --trust trust.json`,
 		Args: atMostOneRun,
@@ -256,7 +259,11 @@ func pipeinfoCloseCommand(p process) *cobra.Command {
 		Use:   "close",
 		Short: "Verify the steps of this run and write its info.json, once",
 		Long: `close is for the last job of a run: it verifies every step that was recorded, and writes and
-signs info.json, with the identity of the step that it runs in. A run is closed once.`,
+signs info.json, with the identity of the step that it runs in. A run is closed once.
+
+Exit codes: 0 closed, or skipped as asked; 2 wrong usage or configuration, no token, or
+closed already; 3 denied: a record does not verify, or there is none; 4 a service was
+unreachable.`,
 		Example: "  pipeseal pipeinfo close --pipeinfo dir:pipeinfo --status success",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {

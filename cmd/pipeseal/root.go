@@ -1,9 +1,14 @@
 package main
 
 import (
+	"errors"
+	"strings"
+
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/pipeseal/pipeseal/internal/fault"
+	"github.com/pipeseal/pipeseal/internal/remote"
 )
 
 func rootCommand(p process) *cobra.Command {
@@ -25,10 +30,19 @@ unreachable, retry; 5 something was signed or published and something is left to
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok && e.GetFlag().Value.Type() == "duration" {
+			return fault.New(fault.Usage, "--%s is %q, which is no duration", e.GetFlag().Name, remote.Printable(e.GetValue())).
+				WithHint("give a number and its unit, such as 90s or 5m")
+		}
 		return fault.New(fault.Usage, "%w", err).WithHint("see %s --help", cmd.CommandPath())
 	})
 	root.AddCommand(sealCommand(p), verifyCommand(p), pipeinfoCommand(p), doctorCommand(p), versionCommand(p))
+	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			// Without this a shell that is not known gets the help, and a yes.
+			c.RunE = func(cmd *cobra.Command, args []string) error { return cmd.Help() }
+		}
 		c.Args = usageArgs(c.Args)
 	}
 	root.Args = usageArgs(cobra.NoArgs)
@@ -43,7 +57,15 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 			return nil
 		}
 		if err := check(cmd, args); err != nil {
-			return fault.New(fault.Usage, "%w", err).WithHint("see %s --help", cmd.CommandPath())
+			hint := "see " + cmd.CommandPath() + " --help"
+			if len(args) > 0 && cmd.HasAvailableSubCommands() {
+				// cobra's own distance, which it sets only where it suggests by itself.
+				cmd.SuggestionsMinimumDistance = 2
+				if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+					hint = "did you mean " + strings.Join(near, " or ") + "? " + hint
+				}
+			}
+			return fault.New(fault.Usage, "%w", err).WithHint("%s", hint)
 		}
 		return nil
 	}

@@ -105,6 +105,11 @@ information is recorded: it must be from the run's commit, and clean.
 
 "pipeseal doctor" checks beforehand what a run needs, and says how to fix it.
 
+Exit codes: 0 sealed, recorded, or skipped as asked; 2 wrong usage or configuration, no
+token, no permission; 3 denied: something here contradicts what is signed for; 4 a service
+was unreachable; 5 something was signed or published and something is left to do: run the
+step again with the same --out; 130 interrupted before anything was signed.
+
 Every flag but the unsafe ones may be given as an environment variable: --token-file is
 PIPESEAL_TOKEN_FILE, and SUBJECT… is PIPESEAL_SUBJECTS, one a line.`,
 		Example: `  pipeseal seal registry.example.com/acme/app@sha256:…
