@@ -205,7 +205,7 @@ func verifyRun(p process, o *verifyOptions, arg string) (gate.Options, error) {
 func readBundle(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fault.New(fault.Usage, "read bundle: %w", err).WithHint("name the bundle's file with --bundle")
+		return nil, fault.New(fault.Usage, "read bundle: %w", err).WithHint("name the bundle's file, or seal's output directory, with --bundle")
 	}
 	defer f.Close()
 	data, err := remote.ReadAll(f, verify.MaxBundle)

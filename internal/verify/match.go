@@ -34,6 +34,9 @@ func (c *verification) expected() error {
 		case f.want == "":
 		case f.have == "":
 			return deniedf(f.check, "the certificate names none, and %q was expected", show(f.want))
+		case f.check == CheckRepo && f.have != f.want && slug.MatchString(e.Repo) && !strings.HasPrefix(f.have, "https://github.com/"):
+			return deniedf(f.check, "the certificate says %q, and %q was expected", show(f.have), show(f.want)).
+				WithHint("--repo %s is a repository on github.com; name one that is elsewhere by its URL: --repo https://HOST/%s", show(e.Repo), show(e.Repo))
 		case f.have != f.want:
 			return deniedf(f.check, "the certificate says %q, and %q was expected", show(f.have), show(f.want))
 		default:

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -42,8 +43,9 @@ func Open(path string) (*Dir, error) {
 }
 
 // List is what the directory holds about the subject, by file name. A file that is no
-// bundle says nothing about it. More files than maxFiles, or more than store.MaxReferrers
-// about one subject, are Denied and wrap store.ErrLimit.
+// bundle says nothing about it. A directory that holds nothing about it is Denied. So are
+// more files than maxFiles, and more than store.MaxReferrers about one subject, which wrap
+// store.ErrLimit.
 func (d *Dir) List(ctx context.Context, s subject.Subject) ([]store.Found, error) {
 	root, err := os.OpenRoot(d.path)
 	if err != nil {
@@ -59,6 +61,7 @@ func (d *Dir) List(ctx context.Context, s subject.Subject) ([]store.Found, error
 			WithHint("name the bundle's file with --bundle")
 	}
 	var found []store.Found
+	others := 0
 	for _, name := range names {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -68,7 +71,11 @@ func (d *Dir) List(ctx context.Context, s subject.Subject) ([]store.Found, error
 			return nil, d.unreadable(err)
 		}
 		b, err := verify.ParseUnverified(data)
-		if err != nil || !about(b, s) {
+		if err != nil {
+			continue
+		}
+		if !about(b, s) {
+			others++
 			continue
 		}
 		if len(found) == store.MaxReferrers {
@@ -83,7 +90,24 @@ func (d *Dir) List(ctx context.Context, s subject.Subject) ([]store.Found, error
 			},
 		})
 	}
+	if len(found) == 0 {
+		return nil, d.nothingAbout(s, others)
+	}
 	return found, nil
+}
+
+// nothingAbout is the error of a directory whose bundles are all about something else.
+func (d *Dir) nothingAbout(s subject.Subject, others int) error {
+	if others == 0 {
+		return fault.New(fault.Denied, "%s has no bundle: %s holds none", s.Ref, remote.Printable(d.path)).
+			WithHint("name the directory that seal wrote to (--out), or the bundle's file, with --bundle")
+	}
+	count := fmt.Sprintf("none of the %d bundles in %s is", others, remote.Printable(d.path))
+	if others == 1 {
+		count = fmt.Sprintf("the one bundle in %s is not", remote.Printable(d.path))
+	}
+	return fault.New(fault.Denied, "%s has no bundle: %s about %s", s.Ref, count, s.Digest).
+		WithHint("give the very file that was sealed, or name the output directory of the build that made this one with --bundle")
 }
 
 // bundles are the names of the files that may be one, in order.

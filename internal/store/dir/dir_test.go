@@ -72,6 +72,11 @@ func TestList(t *testing.T) {
 	if _, err := found[1].Fetch(t.Context()); !errors.Is(err, store.ErrAltered) || fault.KindOf(err) != fault.Denied {
 		t.Errorf("a bundle that changed: %v", err)
 	}
+	other := subject.Subject{Ref: "other", Digest: subject.Hash{Algorithm: "sha256", Hex: strings.Repeat("11", 32)}}
+	_, err = d.List(t.Context(), other)
+	if want := "bundles in " + at + " is about sha256:1111"; fault.KindOf(err) != fault.Denied || !strings.Contains(fmt.Sprint(err), want) || fault.HintOf(err) == "" {
+		t.Errorf("nothing about it: %v", err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := d.List(ctx, s); !errors.Is(err, context.Canceled) {
