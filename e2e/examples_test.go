@@ -125,20 +125,25 @@ func layOut(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// fillIn is the script command "readme FILE": it puts README's example NAME, as it stands
-// there below "<!-- e2e: NAME -->", in place of the line "README: NAME".
+// fillIn is the script command "readme FILE [DOCUMENT]": it puts the example NAME of README, or
+// of another document, as it stands there below "<!-- e2e: NAME -->", in place of the line
+// "README: NAME".
 func fillIn(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: readme FILE")
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: readme FILE [DOCUMENT]")
 	}
-	readme := ts.ReadFile(filepath.Join(ts.Getenv("ROOT"), "README.md"))
+	document := "README.md"
+	if len(args) == 2 {
+		document = args[1]
+	}
+	readme := ts.ReadFile(filepath.Join(ts.Getenv("ROOT"), document))
 	before, rest, ok := strings.Cut(ts.ReadFile(args[0]), "README: ")
 	name, after, _ := strings.Cut(rest, "\n")
 	_, block, found := strings.Cut(readme, "<!-- e2e: "+name+" -->\n```")
 	_, block, fenced := strings.Cut(block, "\n")
 	block, _, closed := strings.Cut(block, "```\n")
 	if !ok || !found || !fenced || !closed {
-		ts.Fatalf("%s has no place for an example of README, or README no example %q", args[0], name)
+		ts.Fatalf("%s has no place for an example, or %s no example %q", args[0], document, name)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(before+block+after), 0o644))
 }
