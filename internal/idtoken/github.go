@@ -44,7 +44,7 @@ func github() source {
 		none: func(o Options) string {
 			const permission = `add "permissions: id-token: write" to the job`
 			if o.Getenv("GITHUB_EVENT_NAME") == "pull_request" {
-				return permission + "; a pull request from a fork gets no token: seal on push instead, or " + passOver
+				return permission + "; a pull request from a fork gets no token: seal on push instead, or " + skipHint
 			}
 			return permission
 		},

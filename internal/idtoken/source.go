@@ -103,8 +103,8 @@ func privately(whose string) string {
 	return "the public Fulcio does not accept " + whose + " tokens: use a private Fulcio that does, with --trust"
 }
 
-// passOver is how a run without a token ends well.
-const passOver = "let such a run pass unsealed with --on-missing-token skip"
+// skipHint is how a run without a token ends well.
+const skipHint = "let such a run pass unsealed with --on-missing-token skip"
 
 // projected is the token of a pod, which a step in a Kubernetes cluster can have on any CI.
 const projected = "mount a projected service account token for the audience {audience} and name its file with {file}"
@@ -130,7 +130,7 @@ func gitlab() source {
 		none: func(o Options) string {
 			text := `add "id_tokens: {SIGSTORE_ID_TOKEN: {aud: {audience}}}" to the job`
 			if o.Getenv("CI_PIPELINE_SOURCE") == "merge_request_event" {
-				text += "; if a merge request is to get no token, " + passOver
+				text += "; if a merge request is to get no token, " + skipHint
 			}
 			return say(text)(o)
 		},

@@ -143,4 +143,3 @@ func Merged(w io.Writer, repository string, m pipeinfo.Merged, asJSON bool) erro
 	_, err := io.WriteString(w, b.String())
 	return err
 }
-
