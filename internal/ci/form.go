@@ -145,9 +145,5 @@ func short(s string) string {
 	if len(s) > 4*limit {
 		s = s[:4*limit]
 	}
-	s = remote.Printable(s)
-	if r := []rune(s); len(r) > limit {
-		return string(r[:limit]) + "…"
-	}
-	return s
+	return remote.Shorten(remote.Printable(s), limit)
 }

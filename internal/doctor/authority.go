@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pipeseal/pipeseal/internal/idtoken"
+	"github.com/pipeseal/pipeseal/internal/remote"
 	"github.com/pipeseal/pipeseal/internal/sign"
 	"github.com/pipeseal/pipeseal/internal/trust"
 	"github.com/pipeseal/pipeseal/internal/verify"
@@ -50,7 +51,7 @@ func judgeIssuer(issuers []sign.Issuer, t idtoken.Token, asked string, instance 
 		Detail: fmt.Sprintf("%s takes no token of %s; it takes those of %d other issuers", instance.Name, t.Issuer, len(issuers)),
 		Fix:    "use a token of an issuer that it takes, or name the trust configuration of an instance that takes this one's with --trust; whoever runs Fulcio adds an issuer to its configuration"}
 	for _, i := range issuers[:min(len(issuers), maxIssuers)] {
-		f.Facts = append(f.Facts, Fact{"takes", shorten(i.URL + i.Wildcard)})
+		f.Facts = append(f.Facts, Fact{"takes", remote.Shorten(i.URL+i.Wildcard, maxValue)})
 	}
 	return f
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pipeseal/pipeseal/internal/ci"
 	"github.com/pipeseal/pipeseal/internal/idtoken"
+	"github.com/pipeseal/pipeseal/internal/remote"
 	"github.com/pipeseal/pipeseal/internal/seal"
 )
 
@@ -77,22 +78,15 @@ func (e *examination) lookAtClaims(context.Context) Finding {
 		e.build, e.confirmed = b, true
 		f = ok(fmt.Sprintf("agree with this run: run %s, attempt %s, step %s", b.Run.ID, b.Run.Attempt, b.Run.Step))
 	}
-	f.Facts = []Fact{{"aud", shorten(strings.Join(e.token.Audience, ", "))}}
+	f.Facts = []Fact{{"aud", remote.Shorten(strings.Join(e.token.Audience, ", "), maxValue)}}
 	for _, c := range ci.Claims(e.build, e.token.Claims) {
-		f.Facts = append(f.Facts, Fact{c.Name, shorten(c.Value)})
+		f.Facts = append(f.Facts, Fact{c.Name, remote.Shorten(c.Value, maxValue)})
 	}
 	return f
 }
 
 // maxValue is how much of a claim is shown, in runes.
 const maxValue = 200
-
-func shorten(s string) string {
-	if r := []rune(s); len(r) > maxValue {
-		return string(r[:maxValue]) + "…"
-	}
-	return s
-}
 
 func (e *examination) lookAtIsolation(ctx context.Context) Finding {
 	if !e.Run.RequireHosted {

@@ -185,9 +185,7 @@ func shorten(list []string) []string {
 	}
 	out := slices.Clone(list)
 	for i, s := range out {
-		if len(s) > 200 {
-			out[i] = s[:200] + "…"
-		}
+		out[i] = remote.Shorten(s, 200)
 	}
 	return out
 }

@@ -96,11 +96,4 @@ func denied(format string, args ...any) *fault.Error {
 }
 
 // show makes a value from outside fit for a message: safe to print, and short.
-func show(s string) string {
-	const most = 200
-	r := []rune(remote.Printable(s))
-	if len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return string(r)
-}
+func show(s string) string { return remote.Shorten(remote.Printable(s), 200) }

@@ -37,9 +37,7 @@ func StatusError(resp *http.Response) error {
 	b, _ := io.ReadAll(io.LimitReader(resp.Body, 4*snippetLen))
 	b = webToken.ReplaceAll(b, []byte("[token]"))
 	s := strings.Join(strings.Fields(Printable(string(b))), " ")
-	if r := []rune(s); len(r) > snippetLen {
-		s = string(r[:snippetLen]) + "…"
-	}
+	s = Shorten(s, snippetLen)
 	if s == "" {
 		return fmt.Errorf("answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	}
@@ -61,6 +59,18 @@ func Printable(s string) string {
 	}, strings.ToValidUTF8(s, string(unicode.ReplacementChar)))
 	s = command.ReplaceAllString(s, ": :$1")
 	return oldCommand.ReplaceAllString(s, "## $1[")
+}
+
+// Shorten is at most limit runes of s, and "…" where that is not all of it.
+func Shorten(s string, limit int) string {
+	runes := 0
+	for i := range s {
+		if runes == limit {
+			return s[:i] + "…"
+		}
+		runes++
+	}
+	return s
 }
 
 // command is the beginning of a GitHub workflow command, "::set-output".

@@ -231,3 +231,14 @@ func TestObserve(t *testing.T) {
 		t.Errorf("seen %q", seen)
 	}
 }
+
+// TestShorten counts runes, and says where something was left out.
+func TestShorten(t *testing.T) {
+	for _, c := range []struct{ in, want string }{
+		{"", ""}, {"abc", "abc"}, {"abcd", "abc…"}, {"äöü", "äöü"}, {"äöü€", "äöü…"}, {"\xff\xff\xff\xff", "\xff\xff\xff…"},
+	} {
+		if got := remote.Shorten(c.in, 3); got != c.want {
+			t.Errorf("%q: %q, want %q", c.in, got, c.want)
+		}
+	}
+}

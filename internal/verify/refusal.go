@@ -46,7 +46,7 @@ func (r *Refusal) Unwrap() error { return r.Err }
 // denied is the refusal of a check as an error of kind Denied. What err says is made safe
 // to print: libraries quote the bundle.
 func denied(check string, err error) *fault.Error {
-	return &fault.Error{Kind: fault.Denied, Err: &Refusal{check, errors.New(shorten(remote.Printable(err.Error()), maxReason))}}
+	return &fault.Error{Kind: fault.Denied, Err: &Refusal{check, errors.New(remote.Shorten(remote.Printable(err.Error()), maxReason))}}
 }
 
 // maxReason and maxShown are the limits of a reason and of a quotation in it, in runes.
@@ -56,14 +56,7 @@ const (
 )
 
 // show is text from outside, made safe to print and not too long.
-func show(s string) string { return shorten(remote.Printable(s), maxShown) }
-
-func shorten(s string, limit int) string {
-	if r := []rune(s); len(r) > limit {
-		return string(r[:limit]) + "…"
-	}
-	return s
-}
+func show(s string) string { return remote.Shorten(remote.Printable(s), maxShown) }
 
 func deniedf(check, format string, args ...any) *fault.Error {
 	return denied(check, fmt.Errorf(format, args...))

@@ -75,11 +75,7 @@ func fromCodes(status int, errs errcode.Errors) *statusError {
 
 // bounded is a text from outside, safe to print and not too long.
 func bounded(s string) string {
-	s = strings.Join(strings.Fields(remote.Printable(s)), " ")
-	if r := []rune(s); len(r) > maxErrorText {
-		return string(r[:maxErrorText]) + "…"
-	}
-	return s
+	return remote.Shorten(strings.Join(strings.Fields(remote.Printable(s)), " "), maxErrorText)
 }
 
 // The permissions that an operation needs.
